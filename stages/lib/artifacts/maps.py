@@ -1,0 +1,77 @@
+"""Maps of different grid sizes: one dataset per grid, one map per chunk, and the (grid, row) of each owner.
+
+S stored maps, C channels, h x w grid.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.lib.artifacts.reader import Artifact
+from stages.lib.artifacts.writer import Stream, Writer
+from stages.lib.errors import StageError
+
+
+class MapWriter:
+    """Appends maps (C,h,w) of any grid below `prefix`; owners without a map get grid 0 0 and row -1."""
+
+    def __init__(self, writer: Writer, prefix: str = "") -> None:
+        self._writer, self._prefix = writer, prefix
+        self._streams: dict[str, Stream] = {}
+        self._grid: list[tuple[int, int]] = []
+        self._row: list[int] = []
+
+    def append(self, map_Chw: NDArray[Any] | None) -> None:  # noqa: N803
+        """Add the next owner's map, stored as float16.
+
+        Raises:
+            StageError: a value is not finite or too large for float16.
+        """
+        if map_Chw is None:
+            self._grid.append((0, 0))
+            self._row.append(-1)
+            return
+        with np.errstate(over="ignore"):
+            half = map_Chw.astype(np.float16)
+        if not np.isfinite(half).all():
+            raise StageError("a feature map holds values that float16 cannot", self._prefix, "check the backbone's weights")
+        grid = (map_Chw.shape[1], map_Chw.shape[2])
+        name = f"{self._prefix}maps/{grid[0]}x{grid[1]}"
+        if name not in self._streams:
+            self._streams[name] = self._writer.stream(name, map_Chw.shape)
+        self._grid.append(grid)
+        self._row.append(self._streams[name].rows)
+        self._streams[name].append(half[None])
+
+    def finish(self) -> None:
+        """Write the owners' grids and rows."""
+        self._writer.put(f"{self._prefix}grid", np.array(self._grid, np.int32).reshape(-1, 2))
+        self._writer.put(f"{self._prefix}row", np.array(self._row, np.int64))
+
+
+class MapReader:
+    """Reads the maps below `prefix` by owner."""
+
+    def __init__(self, artifact: Artifact, prefix: str = "") -> None:
+        self._artifact, self._prefix = artifact, prefix
+        self.grid: NDArray[np.int32] = artifact.read(f"{prefix}grid")
+        self.row: NDArray[np.int64] = artifact.read(f"{prefix}row")
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def has(self, owner: int) -> bool:
+        """Whether this owner has a map."""
+        return bool(self.row[owner] >= 0)
+
+    def read(self, owner: int) -> NDArray[np.float16]:
+        """The map (C,h,w) of one owner; raises a StageError when its checksum does not hold."""
+        height, width = self.grid[owner]
+        dataset = self._artifact.dataset(f"{self._prefix}maps/{height}x{width}")
+        try:
+            return dataset[int(self.row[owner])]  # type: ignore[no-any-return]
+        except OSError as error:
+            raise StageError(f"a map is damaged ({error})", str(self._artifact.path), "re-run its stage") from None

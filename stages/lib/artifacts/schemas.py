@@ -1,0 +1,148 @@
+"""The closed list of artifact schemas: what stands in each file, in which type, shape and unit.
+
+K keyframes, N boxes, V videos, F frames, S stored maps, C channels, h x w map grid, A classes. `*` in a name stands for one
+part that varies (a grid such as `8x16`, a view such as `s256-flip`, a box set such as `detected`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Final
+
+from stages.lib.errors import StageError
+
+
+@dataclass(frozen=True)
+class Array:
+    """One dataset: numpy kind and size (`f4`, `i8`, `u1`, `S` for UTF-8 text of any width), axes, and meaning."""
+
+    dtype: str
+    axes: str
+    doc: str
+
+
+@dataclass(frozen=True)
+class Schema:
+    """One kind of artifact and its datasets."""
+
+    name: str
+    version: int
+    doc: str
+    arrays: dict[str, Array] = field(default_factory=dict)
+
+    def array(self, name: str) -> Array:
+        """The declaration that `name` falls under."""
+        for pattern, declared in self.arrays.items():
+            if pattern == name or fnmatchcase(name, pattern):
+                return declared
+        raise StageError(f"dataset {name} is not part of schema {self.name} v{self.version}", name, "check the writer")
+
+
+_KEYFRAMES: Final = {
+    "videos/id": Array("S", "V", "video ids, sorted"),
+    "keyframes/video": Array("i4", "K", "row of videos/id; keyframes are sorted by (video, time)"),
+    "keyframes/timestamp_ms": Array("i8", "K", "time in the original video, milliseconds"),
+}
+_BOXES: Final = {
+    "row_splits": Array("i8", "K+1", "boxes of keyframe k are rows row_splits[k]:row_splits[k+1]"),
+    "boxes": Array("f4", "N,4", "x1 y1 x2 y2 in [0, 1] of the frame"),
+    "scores": Array("f4", "N", "detection score in [0, 1]"),
+}
+
+INDEX: Final = Schema(
+    "index",
+    1,
+    "keyframes with their roles, and ground truth",
+    {
+        **_KEYFRAMES,
+        "videos/split": Array("S", "V", "train, val or test; empty for own videos"),
+        "videos/start": Array("f8", "V", "time of the file's first frame in the original video, seconds"),
+        "videos/name": Array("S", "V", "file name as the user knows it"),
+        "keyframes/roles": Array("u1", "K", "bit 0 train, bit 1 eval, bit 2 bank, bit 3 excluded from evaluation"),
+        "truth/row_splits": Array("i8", "K+1", "truth boxes of keyframe k are rows row_splits[k]:row_splits[k+1]"),
+        "truth/boxes": Array("f4", "N,4", "unique person boxes, x1 y1 x2 y2 in [0, 1] of the frame"),
+        "truth/labels": Array("u1", "N,A", "1 where the person does the action of that class"),
+        "truth/person": Array("i4", "N", "person id of the csv, -1 where it has none"),
+        "classes/id": Array("i4", "A", "official action ids, ascending"),
+        "classes/name": Array("S", "A", "class names"),
+    },
+)
+DECODE: Final = Schema(
+    "decode",
+    1,
+    "JPEG frames at a constant rate around keyframes, keyframes at native size, and the fate of each video",
+    {
+        **_KEYFRAMES,
+        "videos/status": Array("S", "V", "ok, broken or missing"),
+        "videos/reason": Array("S", "V", "why a video is not ok; empty otherwise"),
+        "videos/size": Array("i4", "V,2", "native width and height in pixels after rotation"),
+        "videos/rate": Array("f8", "V", "native average frame rate in Hz"),
+        "videos/duration": Array("f8", "V", "seconds from the first frame to the end of the last"),
+        "videos/frames": Array("i8", "V", "frames that decoded"),
+        "clip/row_splits": Array("i8", "V+1", "clip frames of video v"),
+        "clip/frame": Array("i8", "F", "frame number at the constant rate, from the file's first frame"),
+        "clip/offsets": Array("i8", "F+1", "bytes of a frame in clip/data"),
+        "clip/data": Array("u1", "B", "JPEG bytes, one after the other"),
+        "clip/size": Array("i4", "V,2", "width and height of the cached clip frames"),
+        "key/offsets": Array("i8", "K+1", "bytes of a keyframe in key/data; empty where it could not be decoded"),
+        "key/data": Array("u1", "B", "JPEG bytes of the keyframes, one after the other"),
+        "key/size": Array("i4", "V,2", "width and height of the cached keyframes"),
+    },
+)
+DETECT: Final = Schema("detect", 1, "person boxes and scores per keyframe", {**_KEYFRAMES, **_BOXES})
+EXTRACT: Final = Schema(
+    "extract",
+    1,
+    "time-pooled slow+fast context maps per keyframe, a group per view",
+    {
+        **_KEYFRAMES,
+        "views/*/grid": Array("i4", "K,2", "height and width of the keyframe's map; 0 0 where it has none"),
+        "views/*/row": Array("i8", "K", "row in views/<view>/maps/<height>x<width>; -1 where it has none"),
+        "views/*/maps/*": Array("f2", "S,C,h,w", "context maps, slow channels first"),
+    },
+)
+BANK: Final = Schema(
+    "bank",
+    1,
+    "long-term memory per actor per second",
+    {
+        **_KEYFRAMES,
+        **_BOXES,
+        "vectors": Array("f2", "N,C", "pooled actor vectors (AFB)"),
+        "grid": Array("i4", "N,2", "height and width of the actor's relation map (ACFB)"),
+        "row": Array("i8", "N", "row in maps/<height>x<width> (ACFB)"),
+        "maps/*": Array("f2", "S,C,h,w", "first-order actor-context relation maps (ACFB)"),
+    },
+)
+PREDICT: Final = Schema(
+    "predict",
+    1,
+    "action logits per box, a group per box set, a matrix per view",
+    {
+        **_KEYFRAMES,
+        "classes/id": Array("i4", "A", "official action ids, ascending"),
+        "classes/name": Array("S", "A", "class names"),
+        "boxsets/*/row_splits": _BOXES["row_splits"],
+        "boxsets/*/boxes": _BOXES["boxes"],
+        "boxsets/*/scores": _BOXES["scores"],
+        "boxsets/*/logits/*": Array("f4", "N,A", "logits of one view"),
+    },
+)
+ENSEMBLE: Final = Schema(
+    "ensemble",
+    1,
+    "fused probabilities per box and the weights they were fused with",
+    {
+        **_KEYFRAMES,
+        "classes/id": Array("i4", "A", "official action ids, ascending"),
+        "classes/name": Array("S", "A", "class names"),
+        "members": Array("S", "M", "names of the members"),
+        "weights": Array("f8", "M,A", "weight of each member for each class; columns sum to one"),
+        "boxsets/*/row_splits": _BOXES["row_splits"],
+        "boxsets/*/boxes": _BOXES["boxes"],
+        "boxsets/*/scores": _BOXES["scores"],
+        "boxsets/*/probabilities": Array("f4", "N,A", "fused probabilities"),
+    },
+)
+SCHEMAS: Final = {s.name: s for s in (INDEX, DECODE, DETECT, EXTRACT, BANK, PREDICT, ENSEMBLE)}

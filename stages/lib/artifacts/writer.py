@@ -1,0 +1,133 @@
+"""Writing an artifact: checked against its schema, checksummed, digested, and renamed when complete."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.lib.artifacts.files import atomic_path
+from stages.lib.artifacts.provenance import Provenance, fingerprint, library_versions
+from stages.lib.artifacts.schemas import Array, Schema
+from stages.lib.errors import StageError
+
+_CHUNK_BYTES = 1 << 18
+
+
+class Stream:
+    """A dataset that grows row by row; its digest is taken while writing."""
+
+    def __init__(self, dataset: h5py.Dataset) -> None:
+        self._dataset = dataset
+        self._hash = hashlib.sha256()
+        self.rows = 0
+
+    def append(self, rows: NDArray[Any]) -> None:
+        """Add rows (leading axis) at the end."""
+        data = np.ascontiguousarray(rows, dtype=self._dataset.dtype)
+        if len(data) == 0:
+            return
+        self._dataset.resize(self.rows + len(data), axis=0)
+        self._dataset[self.rows :] = data
+        self._hash.update(data.data)
+        self.rows += len(data)
+
+    def digest(self) -> str:
+        """Digest of type, shape and bytes."""
+        head = f"{self._dataset.dtype.str}{self._dataset.shape}"
+        return hashlib.sha256(head.encode() + self._hash.digest()).hexdigest()
+
+
+class Writer:
+    """The open artifact; made by `write_artifact`."""
+
+    def __init__(self, file: h5py.File, schema: Schema) -> None:
+        self._file, self._schema = file, schema
+        self._streams: dict[str, Stream] = {}
+
+    def put(self, name: str, values: NDArray[Any]) -> None:
+        """Write a whole array; text arrays are stored as fixed-width UTF-8."""
+        declared = self._schema.array(name)
+        data = _typed(values, declared)
+        self.stream(name, data.shape[1:], data.dtype).append(data)
+
+    def stream(self, name: str, row_shape: tuple[int, ...], dtype: np.dtype[Any] | None = None) -> Stream:
+        """Open a dataset that grows along its first axis; large rows get a chunk each."""
+        declared = self._schema.array(name)
+        kind = np.dtype(declared.dtype) if dtype is None else dtype
+        if len(row_shape) + 1 != len(declared.axes.split(",")):
+            raise AssertionError(f"{name}: rows of shape {row_shape} do not fit axes {declared.axes}")
+        row_bytes = max(1, int(np.prod(row_shape, dtype=np.int64)) * kind.itemsize)
+        rows = 1 if row_bytes * 2 > _CHUNK_BYTES else min(_CHUNK_BYTES // row_bytes, 1 << 14)
+        dataset = self._file.create_dataset(
+            name,
+            shape=(0, *row_shape),
+            maxshape=(None, *row_shape),
+            chunks=(rows, *(max(1, size) for size in row_shape)),
+            dtype=kind,
+            fletcher32=True,
+            track_times=False,
+        )
+        dataset.attrs["axes"], dataset.attrs["doc"] = declared.axes, declared.doc
+        self._streams[name] = Stream(dataset)
+        return self._streams[name]
+
+    def attribute(self, name: str, value: str | int | float) -> None:
+        """A root attribute that readers may use (not part of the fingerprint: derive it from config or data)."""
+        self._file.attrs[name] = value
+
+    def finish(self, origin: Provenance) -> str:
+        """Write provenance and fingerprint as root attributes; return the fingerprint."""
+        digests = {name: stream.digest() for name, stream in sorted(self._streams.items())}
+        mark = fingerprint(self._schema.name, self._schema.version, origin, digests)
+        attributes: Mapping[str, Any] = {
+            "schema": self._schema.name,
+            "schema_version": self._schema.version,
+            "doc": self._schema.doc,
+            "stage": origin.stage,
+            "stage_version": origin.version,
+            "config": origin.config,
+            "inputs": json.dumps(dict(origin.inputs), sort_keys=True),
+            "digests": json.dumps(digests, sort_keys=True),
+            "libraries": json.dumps(library_versions(), sort_keys=True),
+            "boxes": "xyxy, fractions of the frame, float32",
+            "times": "integer milliseconds in the original video",
+            "fingerprint": mark,
+        }
+        for name, value in attributes.items():
+            self._file.attrs[name] = value
+        return mark
+
+
+@contextmanager
+def write_artifact(path: Path, schema: Schema, origin: Provenance) -> Iterator[Writer]:
+    """Write the artifact at `path`; nothing stands under that name until all of it is on disk.
+
+    Raises:
+        StageError: the file system refuses (full, read-only); HDF5 reports that as RuntimeError on close.
+    """
+    with atomic_path(path) as temporary:
+        try:
+            with h5py.File(temporary, "w", libver="v110", track_order=False) as file:
+                writer = Writer(file, schema)
+                yield writer
+                writer.finish(origin)
+        except (OSError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and "unable to" not in str(error):
+                raise
+            raise StageError(f"cannot write: {error}", str(path), "free disk space or choose another folder") from error
+
+
+def _typed(values: NDArray[Any], declared: Array) -> NDArray[Any]:
+    if declared.dtype == "S":
+        texts = [str(value).encode() for value in np.asarray(values).tolist()]
+        width = max([1, *(len(text) for text in texts)])
+        return np.array(texts, dtype=f"S{width}")
+    return np.ascontiguousarray(values, dtype=declared.dtype)

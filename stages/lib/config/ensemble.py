@@ -1,0 +1,43 @@
+"""`ensembles`: which heads are fused, and how much each counts for each class."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from stages.lib.config.base import Section
+from stages.lib.config.types import Split
+
+Member = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}(:[0-9]{1,9})?$")]
+"""A head's key, with a seed where it is not 0: ``acar`` or ``acar:1``."""
+
+WeightRule = Literal["ap", "softmax", "linear", "top-k", "uniform"]
+
+
+class EnsembleConfig(Section):
+    """A weighted sum of the members' probabilities with weights per class."""
+
+    members: tuple[Member, ...] = Field(min_length=1, description="heads, e.g. acar or acar:1 (seed 1)")
+    weights: WeightRule = Field(default="ap", description="how a member's AP on a class becomes its weight there")
+    power: float = Field(default=1.0, gt=0, description="ap: weight proportional to AP to this power")
+    temperature: float = Field(default=0.05, gt=0, description="softmax: weight proportional to exp(AP / temperature)")
+    k: int = Field(default=3, ge=1, description="top-k: the k best members of a class share it equally")
+    view_average: Literal["logit", "prob"] = Field(
+        default="logit", description="average a member's views before (logit) or after (prob) softmax and sigmoid"
+    )
+    fit_split: Split = Field(default="val", description="split on which the members' APs are measured")
+
+    @model_validator(mode="after")
+    def _check_members(self) -> Self:
+        named = [member_parts(member) for member in self.members]
+        twice = sorted({f"{head}:{seed}" for head, seed in named if named.count((head, seed)) > 1})
+        if twice:
+            raise ValueError(f"members stand twice: {', '.join(twice)}")
+        return self
+
+
+def member_parts(member: str) -> tuple[str, int]:
+    """Head key and seed of a member: ``acar:1`` is ("acar", 1), ``acar`` is ("acar", 0)."""
+    head, _, seed = member.partition(":")
+    return head, int(seed or 0)

@@ -1,0 +1,177 @@
+"""What travels to each stage: one small model per stage with only the keys that a variant reads.
+
+A key that is not here re-runs nothing when it changes. The text of a payload is a file of its own
+(`results/<run>/config/<stage>/<variant>.json`), written by a rule whose only parameter is that text.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from stages.lib.config.backbones import BackboneConfig, SamplingConfig
+from stages.lib.config.base import Section
+from stages.lib.config.decode import DecodeConfig
+from stages.lib.config.detectors import DetectorConfig
+from stages.lib.config.ensemble import EnsembleConfig
+from stages.lib.config.evaluate import EvaluateConfig
+from stages.lib.config.heads import BankConfig, HeadConfig, MemoryConfig
+from stages.lib.config.playground import MOVIES
+from stages.lib.config.report import ReportConfig
+from stages.lib.config.root import Config
+from stages.lib.config.synthesize import ClipsConfig, MoviesConfig, SynthesizeConfig
+from stages.lib.config.versions import VERSIONS
+
+
+class Payload(Section):
+    """Base of all payloads: the version of the stage that reads it."""
+
+    version: int
+
+
+class SynthesizePayload(Payload):
+    synthesize: SynthesizeConfig
+
+
+class IndexPayload(Payload):
+    format: Literal["ava", "ava-kinetics", "videos"]
+    keyframes_every: float
+    train_splits: tuple[str, ...]
+
+
+class DecodePayload(Payload):
+    decode: DecodeConfig
+    samplings: tuple[SamplingConfig, ...]
+    keyframes_every: float | None
+
+
+class TrainDetectorPayload(Payload):
+    threads: int
+    detector: DetectorConfig
+
+
+class DetectPayload(Payload):
+    threads: int
+    detector: DetectorConfig | None
+
+
+class PretrainPayload(Payload):
+    threads: int
+    rate: float
+    backbone: BackboneConfig
+
+
+class ExtractPayload(Payload):
+    threads: int
+    rate: float
+    backbone: BackboneConfig
+    views: tuple[str, ...]
+    batch: int
+
+
+class BankPayload(Payload):
+    threads: int
+    bank: BankConfig
+
+
+class TrainPayload(Payload):
+    threads: int
+    head: HeadConfig
+
+
+class PredictPayload(Payload):
+    threads: int
+    min_score: float
+    memory: MemoryConfig | None
+    views: tuple[str, ...]
+
+
+class EnsemblePayload(Payload):
+    ensemble: EnsembleConfig
+    dialect: EvaluateConfig
+
+
+class EvaluatePayload(Payload):
+    evaluate: EvaluateConfig
+
+
+class ReportPayload(Payload):
+    report: ReportConfig
+    run: str
+
+
+def _inference_only(backbone: BackboneConfig) -> BackboneConfig:
+    """The backbone without its training recipe, so that a change of the recipe acts only through the weights."""
+    return backbone.model_copy(update={"pretrain": None, "weights": "given"})
+
+
+def _own_part(world: SynthesizeConfig, dataset: str) -> SynthesizeConfig:
+    """The world's configuration without the sizes of the other drawn data set."""
+    other = {"clips": ClipsConfig()} if dataset == MOVIES else {"movies": MoviesConfig()}
+    return world.model_copy(update=other)
+
+
+def payload(config: Config, stage: str, variant: str) -> Payload:
+    """The payload of `stage` for `variant` (a data set, detector, backbone, bank, head, ensemble or `all`)."""
+    version, threads = VERSIONS[stage], config.threads
+    match stage:
+        case "synthesize":
+            return SynthesizePayload(version=version, synthesize=_own_part(config.synthesize, variant))
+        case "index":
+            data = config.datasets[variant]
+            splits = sorted({split for head in config.heads.values() for split in head.splits})
+            return IndexPayload(
+                version=version, format=data.format, keyframes_every=data.keyframes_every, train_splits=tuple(splits)
+            )
+        case "decode":
+            return _decode(config, variant)
+        case "train_detector":
+            return TrainDetectorPayload(version=version, threads=threads, detector=config.detectors[variant])
+        case "detect":
+            detector = config.detectors[variant].inference_only() if variant != "given" else None
+            return DetectPayload(version=version, threads=threads, detector=detector)
+        case "pretrain":
+            return PretrainPayload(
+                version=version, threads=threads, rate=config.decode.rate, backbone=config.backbones[variant]
+            )
+        case "extract":
+            return ExtractPayload(
+                version=version,
+                threads=threads,
+                rate=config.decode.rate,
+                backbone=_inference_only(config.backbones[variant]),
+                views=config.extract.views,
+                batch=config.extract.batch,
+            )
+        case "bank":
+            return BankPayload(version=version, threads=threads, bank=config.banks[variant])
+        case "train":
+            head = config.heads[variant].model_copy(update={"min_score": 0.85, "seeds": (0,)})
+            return TrainPayload(version=version, threads=threads, head=head)
+        case "predict":
+            chosen = config.heads[variant]
+            return PredictPayload(
+                version=version,
+                threads=threads,
+                min_score=chosen.min_score,
+                memory=chosen.memory,
+                views=config.extract.views,
+            )
+        case "ensemble":
+            return EnsemblePayload(version=version, ensemble=config.ensembles[variant], dialect=config.evaluate)
+        case "evaluate":
+            return EvaluatePayload(version=version, evaluate=config.evaluate)
+        case "report":
+            return ReportPayload(version=version, report=config.report, run=config.run)
+    raise AssertionError(f"no payload for stage {stage}")
+
+
+def _decode(config: Config, dataset: str) -> DecodePayload:
+    samplings = {(b.sampling.fast_frames, b.sampling.stride): b.sampling for b in config.backbones.values()}
+    plain = [SamplingConfig(fast_frames=frames, stride=stride) for frames, stride in sorted(samplings)]
+    data = config.datasets[dataset]
+    return DecodePayload(
+        version=VERSIONS["decode"],
+        decode=config.decode,
+        samplings=tuple(plain),
+        keyframes_every=data.keyframes_every if data.format == "videos" else None,
+    )

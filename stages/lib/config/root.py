@@ -1,0 +1,127 @@
+"""The whole configuration: every section, and the checks between sections."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from stages.lib.config.backbones import BackboneConfig, ExtractConfig
+from stages.lib.config.base import Section
+from stages.lib.config.datasets import DatasetConfig
+from stages.lib.config.decode import DecodeConfig
+from stages.lib.config.detectors import DetectorConfig
+from stages.lib.config.ensemble import EnsembleConfig
+from stages.lib.config.evaluate import EvaluateConfig
+from stages.lib.config.heads import BankConfig, HeadConfig
+from stages.lib.config.report import ReportConfig
+from stages.lib.config.synthesize import SynthesizeConfig
+from stages.lib.config.types import Key
+
+
+class Config(Section):
+    """One run: `results/<run>/` and everything in it."""
+
+    run: Key = Field(description="name of the run: results go to results/<run>/")
+    threads: int = Field(default=2, ge=1, description="torch threads of every stage; part of what makes results equal")
+    videos: str | None = Field(default=None, description="folder of the data sets of format videos that name none")
+    datasets: dict[Key, DatasetConfig] = Field(min_length=1, description="data sets")
+    synthesize: SynthesizeConfig = Field(default=SynthesizeConfig(), description="the drawn world")
+    decode: DecodeConfig = Field(default=DecodeConfig(), description="the frame cache")
+    detectors: dict[Key, DetectorConfig] = Field(default={}, description="person detectors")
+    backbones: dict[Key, BackboneConfig] = Field(min_length=1, description="SlowFast backbones")
+    extract: ExtractConfig = Field(default=ExtractConfig(), description="the map cache")
+    banks: dict[Key, BankConfig] = Field(default={}, description="long-term feature banks")
+    heads: dict[Key, HeadConfig] = Field(min_length=1, description="relation heads")
+    ensembles: dict[Key, EnsembleConfig] = Field(default={}, description="ensembles of heads")
+    evaluate: EvaluateConfig = Field(default=EvaluateConfig(), description="the metric")
+    report: ReportConfig = Field(default=ReportConfig(), description="the report")
+
+    @property
+    def annotated(self) -> tuple[str, ...]:
+        """Keys of the data sets that have ground truth."""
+        return tuple(key for key, data in self.datasets.items() if data.format != "videos")
+
+    def training_sets(self, head: str) -> tuple[str, ...]:
+        """Keys of the data sets a head is trained on."""
+        return self.heads[head].datasets or self.annotated
+
+    @model_validator(mode="after")
+    def _check_references(self) -> Self:
+        for key, data in self.datasets.items():
+            _known(f"datasets.{key}.detector", data.detector, self.detectors)
+        for key, detector in self.detectors.items():
+            _known(f"detectors.{key}.dataset", detector.dataset, self.datasets)
+            _known(f"detectors.{key}.init", detector.init, self.detectors)
+        for key, backbone in self.backbones.items():
+            if backbone.pretrain:
+                _known(f"backbones.{key}.pretrain.dataset", backbone.pretrain.dataset, self.datasets)
+        for key, bank in self.banks.items():
+            _known(f"banks.{key}.backbone", bank.backbone, self.backbones)
+            _known(f"banks.{key}.head", bank.head, self.heads)
+        for key, head in self.heads.items():
+            self._check_head(key, head)
+        for key, ensemble in self.ensembles.items():
+            for member in ensemble.members:
+                self._check_member(key, member)
+        return self
+
+    def _check_head(self, key: str, head: HeadConfig) -> None:
+        _known(f"heads.{key}.backbone", head.backbone, self.backbones)
+        _known(f"heads.{key}.init", head.init, self.heads)
+        for dataset in head.datasets:
+            _known(f"heads.{key}.datasets", dataset, self.datasets)
+        if head.init and not set(head.seeds) <= set(self.heads[head.init].seeds):
+            raise ValueError(f"heads.{key}.seeds: heads.{head.init}, which it starts from, lacks some of these seeds")
+        if head.memory is None:
+            return
+        _known(f"heads.{key}.memory.bank", head.memory.bank, self.banks)
+        bank = self.banks[head.memory.bank]
+        if not head.kind.endswith(bank.kind):
+            raise ValueError(f"heads.{key}.memory.bank: kind {head.kind} cannot read a bank of kind {bank.kind}")
+        if bank.backbone != head.backbone:
+            raise ValueError(f"heads.{key}.memory.bank: banks.{head.memory.bank} archives another backbone's maps")
+
+    def _check_member(self, ensemble: str, member: str) -> None:
+        key, _, seed = member.partition(":")
+        _known(f"ensembles.{ensemble}.members", key, self.heads)
+        if int(seed or 0) not in self.heads[key].seeds:
+            raise ValueError(f"ensembles.{ensemble}.members: heads.{key} is not trained with seed {seed or 0}")
+
+    @model_validator(mode="after")
+    def _check_banks(self) -> Self:
+        for key, bank in self.banks.items():
+            if bank.head is None:
+                continue
+            head = self.heads[bank.head]
+            if head.kind != "acar":
+                raise ValueError(f"banks.{key}.head: heads.{bank.head} is of kind {head.kind}; an acfb bank needs kind acar")
+            if head.backbone != bank.backbone:
+                raise ValueError(f"banks.{key}.head: heads.{bank.head} reads another backbone")
+            if bank.head_seed not in head.seeds:
+                raise ValueError(f"banks.{key}.head_seed: heads.{bank.head} is not trained with seed {bank.head_seed}")
+        return self
+
+    @model_validator(mode="after")
+    def _check_cycles(self) -> Self:
+        for name, table in (("heads", self.heads), ("detectors", self.detectors)):
+            for start in table:
+                seen, key = {start}, table[start].init
+                while key is not None:
+                    if key in seen:
+                        raise ValueError(f"{name}.{start}.init: the chain of init comes back to {key}")
+                    seen.add(key)
+                    key = table[key].init
+        return self
+
+    @model_validator(mode="after")
+    def _check_views(self) -> Self:
+        largest = max(int(view.removesuffix("-flip")[1:]) for view in self.extract.views)
+        if self.decode.short_side < largest:
+            raise ValueError(f"decode.short_side: {self.decode.short_side} is below the largest view, {largest}")
+        return self
+
+
+def _known(where: str, key: str | None, table: dict[str, object]) -> None:  # type: ignore[type-arg]
+    if key is not None and key not in table:
+        raise ValueError(f"{where}: there is no {key!r}; known: {', '.join(sorted(table)) or 'none'}")

@@ -1,0 +1,21 @@
+"""Version number of each stage: raised when the stage's output changes, never for a refactor."""
+
+from __future__ import annotations
+
+from typing import Final
+
+VERSIONS: Final[dict[str, int]] = {
+    "synthesize": 1,
+    "index": 1,
+    "decode": 1,
+    "train_detector": 1,
+    "pretrain": 1,
+    "detect": 1,
+    "extract": 1,
+    "bank": 1,
+    "train": 1,
+    "predict": 1,
+    "ensemble": 1,
+    "evaluate": 1,
+    "report": 1,
+}
