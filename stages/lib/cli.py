@@ -1,4 +1,4 @@
-"""What every stage's command line shares: flags, logging, exit codes, and the refusal that stops useless retries."""
+"""What every stage's command line shares: flags, logging, exit codes, and refusals that stop retries."""
 
 from __future__ import annotations
 
@@ -30,11 +30,15 @@ _log = logging.getLogger("acarflow")
 def stage_parser(stage: str, doc: str | None) -> argparse.ArgumentParser:
     """A parser with the flags of every stage; `doc` is the module's docstring."""
     parser = argparse.ArgumentParser(
-        prog=f"python -m stages.{stage}", description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog=f"python -m stages.{stage}",
+        description=doc,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--config", type=Path, required=True, help="json file with the stage's configuration")
     parser.add_argument("--config-sha", default=None, help="fingerprint that the configuration must have")
-    parser.add_argument("--refusal", type=Path, default=None, help="file that remembers a refusal of this invocation")
+    parser.add_argument(
+        "--refusal", type=Path, default=None, help="file that remembers a refusal of this invocation"
+    )
     parser.add_argument("--device", default="auto", help="auto (CUDA when present), cpu, cuda or cuda:N")
     return parser
 
@@ -47,7 +51,7 @@ def run_stage(
 ) -> int:
     """Run `work(args, payload, payload_text)` and turn its outcome into an exit code.
 
-    0 done; 2 the input is at fault (a StageError: one paragraph, no traceback); 137 out of memory; 1 anything else.
+    0 done; 2 the input is at fault (StageError: one paragraph, no traceback); 137 out of memory; 1 all else.
     A StageError is remembered in `--refusal`, so that another attempt of the same invocation stops at once.
     """
     return guarded(lambda: _run(stage, model, args, work), args.refusal)
@@ -55,7 +59,13 @@ def run_stage(
 
 def guarded(work: Callable[[], None], refusal: Path | None = None) -> int:
     """Set up logging, run `work`, and map its outcome to an exit code."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr, force=True)
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(asctime)s %(message)s",
+        datefmt="%H:%M:%S",
+        stream=sys.stderr,
+        force=True,
+    )
     try:
         _check_refusal(refusal)
         work()
@@ -66,9 +76,12 @@ def guarded(work: Callable[[], None], refusal: Path | None = None) -> int:
     except MemoryError:
         traceback.print_exc()
         return EXIT_MEMORY
-    except Exception as error:  # noqa: BLE001 - the last frame of the program: everything else is our own fault
+    except Exception as error:  # noqa: BLE001 - the last frame: all else is our own fault
         traceback.print_exc()
-        print("This is a fault of acarflow, not of your input. Please report it with the lines above.", file=sys.stderr)
+        print(
+            "This is a fault of acarflow, not of your input. Please report it with the lines above.",
+            file=sys.stderr,
+        )
         return EXIT_MEMORY if type(error).__name__ == "OutOfMemoryError" else EXIT_ERROR
     return EXIT_OK
 
@@ -82,7 +95,9 @@ def _run(
     start = time.monotonic()
     payload, text = read_payload(args.config, args.config_sha, model, stage)
     versions = " ".join(f"{name}={number}" for name, number in library_versions().items())
-    _log.info("%s v%d config %s device %s | %s", stage, payload.version, text_sha(text), args.device, versions)
+    _log.info(
+        "%s v%d config %s device %s | %s", stage, payload.version, text_sha(text), args.device, versions
+    )
     counts = work(args, payload, text)
     shown = ", ".join(f"{name} {value}" for name, value in counts.items())
     _log.info("%s done in %.1f s: %s", stage, time.monotonic() - start, shown)
@@ -92,7 +107,7 @@ def read_payload(path: Path, sha: str | None, model: type[Model], stage: str) ->
     """Read a stage's configuration file; returns the payload and its canonical text.
 
     Raises:
-        StageError: no such file, not JSON, wrong keys, another fingerprint than `sha`, or another version of the stage.
+        StageError: no such file, not JSON, wrong keys, another fingerprint than `sha`, another stage version.
     """
     mend = "let snakemake write it: remove results/<run>/config and run again"
     try:
@@ -102,11 +117,17 @@ def read_payload(path: Path, sha: str | None, model: type[Model], stage: str) ->
         raise StageError(f"cannot read the configuration ({error.strerror})", str(path), mend) from None
     except ValueError as error:
         raise StageError(f"not JSON ({error})", str(path), mend) from None
+    if not isinstance(raw, dict):
+        raise StageError("not a JSON object", str(path), mend)
     if sha is not None and text_sha(text) != sha:
-        raise StageError(f"the configuration file is stale: fingerprint {text_sha(text)}, expected {sha}", str(path), mend)
+        raise StageError(
+            f"the configuration file is stale: fingerprint {text_sha(text)}, expected {sha}", str(path), mend
+        )
     payload = check(model, raw, str(path))
     if payload.version != VERSIONS[stage]:
-        raise StageError(f"written for version {payload.version} of {stage}, this is {VERSIONS[stage]}", str(path), mend)
+        raise StageError(
+            f"written for version {payload.version} of {stage}, this is {VERSIONS[stage]}", str(path), mend
+        )
     return payload, text
 
 
@@ -129,3 +150,19 @@ def _remember(path: Path | None, message: str) -> None:
 def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:
     """Parse `argv` (the process's own when None)."""
     return parser.parse_args(argv)
+
+
+def named_path(text: str) -> tuple[str, Path]:
+    """Parse a flag's value `NAME=FILE`, to be given as `type=` of an argument."""
+    name, separator, path = text.partition("=")
+    if not (name and separator and path):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=FILE")
+    return name, Path(path)
+
+
+def by_name(pairs: Sequence[tuple[str, Path]]) -> dict[str, list[Path]]:
+    """The files of each name, in the order given."""
+    files: dict[str, list[Path]] = {}
+    for name, path in pairs:
+        files.setdefault(name, []).append(path)
+    return files

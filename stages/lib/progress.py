@@ -25,4 +25,6 @@ def track(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
         tenth = 10 * count // max(total, 1)
         if tenth > shown:
             shown = tenth
-            _log.info("%s: %d of %d (%d %%), %.0f s", what, count, total, 10 * tenth, time.monotonic() - start)
+            _log.info(
+                "%s: %d of %d (%d %%), %.0f s", what, count, total, 10 * tenth, time.monotonic() - start
+            )

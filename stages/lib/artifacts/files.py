@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from stages.lib.errors import StageError
+
 
 def fsync_dir(folder: Path) -> None:
     """Make a rename in `folder` durable."""
@@ -22,22 +24,39 @@ def fsync_dir(folder: Path) -> None:
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Yield a temporary name beside `path`; on success fsync and rename it to `path`, on any error remove it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Yield a temporary name beside `path`; on success fsync and rename it to `path`, on any error remove it.
+
+    Raises:
+        StageError: the folder cannot be made or written.
+    """
     temporary = path.with_name(f".{path.name}.tmp.{os.getpid()}")
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch()
     try:
         yield temporary
-        with temporary.open("rb") as handle:
-            os.fsync(handle.fileno())
-        temporary.replace(path)
-        fsync_dir(path.parent)
+        with writing(path):
+            with temporary.open("rb") as handle:
+                os.fsync(handle.fileno())
+            temporary.replace(path)
+            fsync_dir(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn a refusal of the file system (full, read-only) inside the block into a StageError about `path`."""
+    try:
+        yield
+    except OSError as error:
+        fix = "free disk space, mend the permissions or choose another folder"
+        raise StageError(f"cannot write ({error.strerror or error})", str(path), fix) from error
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """Write `data` to `path` in one step."""
-    with atomic_path(path) as temporary:
+    with atomic_path(path) as temporary, writing(path):
         temporary.write_bytes(data)
 
 

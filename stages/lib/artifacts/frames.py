@@ -33,7 +33,7 @@ class FrameReader:
         return bool(self._splits[video + 1] > self._splits[video])
 
     def clip(self, video: int, frames: NDArray[np.int64]) -> list[bytes]:
-        """JPEG bytes of the given frame numbers (constant rate) of a video; numbers past either end give the end frame."""
+        """JPEG bytes of frames (constant-rate numbers) of a video; numbers past an end give the end frame."""
         first, last = int(self._splits[video]), int(self._splits[video + 1])
         stored = self._frame[first:last]
         wanted = np.clip(frames, stored[0], stored[-1])

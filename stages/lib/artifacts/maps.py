@@ -24,7 +24,7 @@ class MapWriter:
         self._grid: list[tuple[int, int]] = []
         self._row: list[int] = []
 
-    def append(self, map_Chw: NDArray[Any] | None) -> None:  # noqa: N803
+    def append(self, map_Chw: NDArray[Any] | None) -> None:
         """Add the next owner's map, stored as float16.
 
         Raises:
@@ -37,7 +37,9 @@ class MapWriter:
         with np.errstate(over="ignore"):
             half = map_Chw.astype(np.float16)
         if not np.isfinite(half).all():
-            raise StageError("a feature map holds values that float16 cannot", self._prefix, "check the backbone's weights")
+            raise StageError(
+                "a feature map holds values that float16 cannot", self._prefix, "check the backbone's weights"
+            )
         grid = (map_Chw.shape[1], map_Chw.shape[2])
         name = f"{self._prefix}maps/{grid[0]}x{grid[1]}"
         if name not in self._streams:
@@ -72,6 +74,8 @@ class MapReader:
         height, width = self.grid[owner]
         dataset = self._artifact.dataset(f"{self._prefix}maps/{height}x{width}")
         try:
-            return dataset[int(self.row[owner])]  # type: ignore[no-any-return]
+            return dataset[int(self.row[owner])]
         except OSError as error:
-            raise StageError(f"a map is damaged ({error})", str(self._artifact.path), "re-run its stage") from None
+            raise StageError(
+                f"a map is damaged ({error})", str(self._artifact.path), "re-run its stage"
+            ) from None

@@ -8,7 +8,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 
-_LIBRARIES = ("acarflow", "av", "decord2", "h5py", "mmdet", "numpy", "opencv-python-headless", "torch", "torchvision")
+_LIBRARIES = (
+    "acarflow",
+    "av",
+    "decord2",
+    "h5py",
+    "mmdet",
+    "numpy",
+    "opencv-python-headless",
+    "torch",
+    "torchvision",
+)
 
 
 @dataclass(frozen=True)

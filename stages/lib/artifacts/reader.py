@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,9 +13,10 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.lib.artifacts import provenance
 from stages.lib.artifacts.provenance import Provenance
 from stages.lib.artifacts.schemas import SCHEMAS, Schema
-from stages.lib.artifacts.writer import Stream
+from stages.lib.artifacts.writer import digest_of
 from stages.lib.errors import StageError
 
 
@@ -43,7 +45,9 @@ class Artifact:
     def names(self) -> list[str]:
         """Names of all datasets, sorted."""
         found: list[str] = []
-        self._file.visititems(lambda name, item: found.append(name) if isinstance(item, h5py.Dataset) else None)
+        self._file.visititems(
+            lambda name, item: found.append(name) if isinstance(item, h5py.Dataset) else None
+        )
         return sorted(found)
 
     def __contains__(self, name: str) -> bool:
@@ -52,7 +56,9 @@ class Artifact:
     def dataset(self, name: str) -> h5py.Dataset:
         """A dataset to read rows from."""
         if name not in self._file:
-            raise StageError(f"dataset {name} is missing", str(self.path), "remove the file and re-run its stage")
+            raise StageError(
+                f"dataset {name} is missing", str(self.path), "remove the file and re-run its stage"
+            )
         return self._file[name]
 
     def read(self, name: str) -> NDArray[Any]:
@@ -65,10 +71,12 @@ class Artifact:
         try:
             values = dataset[()]
         except OSError as error:
-            raise StageError(f"dataset {name} is damaged ({error})", str(self.path), "remove the file and re-run its stage") from None
+            raise StageError(
+                f"dataset {name} is damaged ({error})", str(self.path), "remove the file and re-run its stage"
+            ) from None
         if dataset.dtype.kind == "S":
             return np.array([value.decode() for value in values], dtype=object)
-        return values  # type: ignore[no-any-return]
+        return values
 
     def group(self, name: str) -> list[str]:
         """Names of the members of a group; empty when there is no such group."""
@@ -78,47 +86,64 @@ class Artifact:
         """Read everything and compare it with the digests taken while writing.
 
         Raises:
-            StageError: a dataset is missing, new, or differs.
+            StageError: a dataset is missing, new, or differs, or the fingerprint does not fit them.
         """
         expected = json.loads(str(self._file.attrs["digests"]))
         if sorted(expected) != self.names():
-            raise StageError("the datasets are not those that were written", str(self.path), "re-run its stage")
+            raise StageError(
+                "the datasets are not those that were written", str(self.path), "re-run its stage"
+            )
         for name, digest in expected.items():
             if _digest(self.dataset(name), self.path) != digest:
-                raise StageError(f"dataset {name} differs from what was written", str(self.path), "re-run its stage")
+                raise StageError(
+                    f"dataset {name} differs from what was written", str(self.path), "re-run its stage"
+                )
+        recomputed = provenance.fingerprint(self.schema.name, self.schema.version, self.provenance, expected)
+        if recomputed != self.fingerprint:
+            raise StageError(
+                "configuration, inputs or digests were changed after writing",
+                str(self.path),
+                "re-run its stage",
+            )
 
 
 def _digest(dataset: h5py.Dataset, path: Path) -> str:
-    stream = Stream(dataset)
+    content = hashlib.sha256()
     rows = dataset.chunks[0] * 16 if dataset.chunks else 1024
     try:
         for first in range(0, dataset.shape[0], rows):
-            stream._hash.update(np.ascontiguousarray(dataset[first : first + rows]).data)
+            content.update(np.ascontiguousarray(dataset[first : first + rows]).tobytes())
     except OSError as error:
-        raise StageError(f"dataset {dataset.name} is damaged ({error})", str(path), "re-run its stage") from None
-    return stream.digest()
+        raise StageError(
+            f"dataset {dataset.name} is damaged ({error})", str(path), "re-run its stage"
+        ) from None
+    return digest_of(dataset, content.digest())
 
 
 @contextmanager
-def open_artifact(path: Path, schema: Schema | None = None, fingerprint: str | None = None) -> Iterator[Artifact]:
+def open_artifact(
+    path: Path, schema: Schema | None = None, fingerprint: str | None = None
+) -> Iterator[Artifact]:
     """Open `path` read-only after checking that it is a safe, whole artifact of `schema` (any, when None).
 
     Raises:
-        StageError: no such file, not HDF5, a link or storage that leads outside, another schema, another version, or
-            another fingerprint than the one expected.
+        StageError: no such file, not HDF5, a link or storage that leads outside, another schema, another
+            version, datasets of another type or shape than declared, or another fingerprint than expected.
     """
-    if not path.exists():
+    if not path.is_file():
         raise StageError("file not found", str(path), "run the stage that writes it")
     try:
         file = h5py.File(path, "r", locking="best-effort")
-    except OSError as error:
-        raise StageError(f"not a readable HDF5 file ({error})", str(path), "remove it and re-run its stage") from None
+    except (OSError, RuntimeError) as error:
+        raise StageError(
+            f"not a readable HDF5 file ({error})", str(path), "remove it and re-run its stage"
+        ) from None
     with file:
-        _check_safe(file, path)
-        found = _schema_of(file, path)
-        if schema is not None and found.name != schema.name:
-            raise StageError(f"holds schema {found.name}, not {schema.name}", str(path), "give the right file")
-        artifact = Artifact(file, path, found)
+        artifact = _checked(file, path)
+        if schema is not None and artifact.schema.name != schema.name:
+            raise StageError(
+                f"holds schema {artifact.schema.name}, not {schema.name}", str(path), "give the right file"
+            )
         if fingerprint is not None and artifact.fingerprint != fingerprint:
             raise StageError(
                 f"has fingerprint {artifact.fingerprint[:12]}, but {fingerprint[:12]} was expected",
@@ -128,10 +153,36 @@ def open_artifact(path: Path, schema: Schema | None = None, fingerprint: str | N
         yield artifact
 
 
+def _checked(file: h5py.File, path: Path) -> Artifact:
+    """The artifact in an open file; damaged metadata, which makes HDF5 raise anything, is refused."""
+    try:
+        _check_safe(file, path)
+        artifact = Artifact(file, path, _schema_of(file, path))
+        _check_structure(artifact)
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
+        raise StageError(
+            f"its structure is damaged ({error})", str(path), "remove it and re-run its stage"
+        ) from None
+    return artifact
+
+
+def _check_structure(artifact: Artifact) -> None:
+    """Every dataset is declared by the schema, with the declared type and axes; root attributes parse."""
+    for name in artifact.names():
+        declared, found = artifact.schema.array(name), artifact.dataset(name)
+        if not (declared.holds(found.dtype) and declared.fits(found.shape)):
+            what = f"dataset {name} is {found.dtype} {found.shape}"
+            what += f", the schema wants {declared.dtype} ({declared.axes})"
+            raise StageError(what, str(artifact.path), "re-run its stage")
+    _ = artifact.provenance
+
+
 def _schema_of(file: h5py.File, path: Path) -> Schema:
     name = str(file.attrs.get("schema", ""))
     if name not in SCHEMAS or "fingerprint" not in file.attrs:
-        raise StageError("not an artifact of this project", str(path), "give a file written by one of the stages")
+        raise StageError(
+            "not an artifact of this project", str(path), "give a file written by one of the stages"
+        )
     schema = SCHEMAS[name]
     version = int(file.attrs["schema_version"])
     if version != schema.version:
@@ -166,7 +217,12 @@ def _check_dataset(item: h5py.Dataset, path: Path, refusal: str) -> None:
     plist = item.id.get_create_plist()
     for position in range(plist.get_nfilters()):
         code = plist.get_filter(position)[0]
-        if code not in (h5py.h5z.FILTER_FLETCHER32, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_LZF):
+        if code not in (
+            h5py.h5z.FILTER_FLETCHER32,
+            h5py.h5z.FILTER_SHUFFLE,
+            h5py.h5z.FILTER_DEFLATE,
+            h5py.h5z.FILTER_LZF,
+        ):
             raise StageError(f"{item.name} uses filter {code}, which is not allowed", str(path), refusal)
     declared = item.size * item.dtype.itemsize
     stored = item.id.get_storage_size()

@@ -1,25 +1,38 @@
 """The closed list of artifact schemas: what stands in each file, in which type, shape and unit.
 
-K keyframes, N boxes, V videos, F frames, S stored maps, C channels, h x w map grid, A classes. `*` in a name stands for one
-part that varies (a grid such as `8x16`, a view such as `s256-flip`, a box set such as `detected`).
+K keyframes, N boxes, V videos, F frames, S stored maps, C channels, h x w grid, A classes, M members.
+`*` in a name stands for one part that varies: a grid (`8x16`), a view (`s256-flip`), a box set (`detected`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Any, Final
+
+import numpy as np
 
 from stages.lib.errors import StageError
 
 
 @dataclass(frozen=True)
 class Array:
-    """One dataset: numpy kind and size (`f4`, `i8`, `u1`, `S` for UTF-8 text of any width), axes, and meaning."""
+    """One dataset: numpy type (`f4`, `i8`, `u1`; `S` is UTF-8 text of any width), axes, and meaning."""
 
     dtype: str
     axes: str
     doc: str
+
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Whether an array of this shape has the declared axes; a number among them is a fixed size."""
+        names = self.axes.split(",")
+        return len(names) == len(shape) and all(
+            not name.isdigit() or int(name) == size for name, size in zip(names, shape, strict=True)
+        )
+
+    def holds(self, dtype: np.dtype[Any]) -> bool:
+        """Whether a dataset of this type is as declared."""
+        return dtype.kind == "S" if self.dtype == "S" else dtype == np.dtype(self.dtype)
 
 
 @dataclass(frozen=True)
@@ -33,10 +46,14 @@ class Schema:
 
     def array(self, name: str) -> Array:
         """The declaration that `name` falls under."""
+        parts = name.split("/")
         for pattern, declared in self.arrays.items():
-            if pattern == name or fnmatchcase(name, pattern):
+            wanted = pattern.split("/")
+            if len(wanted) == len(parts) and all(map(fnmatchcase, parts, wanted)):
                 return declared
-        raise StageError(f"dataset {name} is not part of schema {self.name} v{self.version}", name, "check the writer")
+        raise StageError(
+            f"dataset {name} is not part of schema {self.name} v{self.version}", name, "check the writer"
+        )
 
 
 _KEYFRAMES: Final = {
@@ -59,8 +76,12 @@ INDEX: Final = Schema(
         "videos/split": Array("S", "V", "train, val or test; empty for own videos"),
         "videos/start": Array("f8", "V", "time of the file's first frame in the original video, seconds"),
         "videos/name": Array("S", "V", "file name as the user knows it"),
-        "keyframes/roles": Array("u1", "K", "bit 0 train, bit 1 eval, bit 2 bank, bit 3 excluded from evaluation"),
-        "truth/row_splits": Array("i8", "K+1", "truth boxes of keyframe k are rows row_splits[k]:row_splits[k+1]"),
+        "keyframes/roles": Array(
+            "u1", "K", "bit 0 train, bit 1 eval, bit 2 bank, bit 3 excluded from evaluation"
+        ),
+        "truth/row_splits": Array(
+            "i8", "K+1", "truth boxes of keyframe k are rows row_splits[k]:row_splits[k+1]"
+        ),
         "truth/boxes": Array("f4", "N,4", "unique person boxes, x1 y1 x2 y2 in [0, 1] of the frame"),
         "truth/labels": Array("u1", "N,A", "1 where the person does the action of that class"),
         "truth/person": Array("i4", "N", "person id of the csv, -1 where it has none"),
@@ -85,7 +106,9 @@ DECODE: Final = Schema(
         "clip/offsets": Array("i8", "F+1", "bytes of a frame in clip/data"),
         "clip/data": Array("u1", "B", "JPEG bytes, one after the other"),
         "clip/size": Array("i4", "V,2", "width and height of the cached clip frames"),
-        "key/offsets": Array("i8", "K+1", "bytes of a keyframe in key/data; empty where it could not be decoded"),
+        "key/offsets": Array(
+            "i8", "K+1", "bytes of a keyframe in key/data; empty where it could not be decoded"
+        ),
         "key/data": Array("u1", "B", "JPEG bytes of the keyframes, one after the other"),
         "key/size": Array("i4", "V,2", "width and height of the cached keyframes"),
     },

@@ -1,4 +1,4 @@
-"""The arrays that several artifacts share, as frozen dataclasses: keyframes, ragged boxes, classes, and the index.
+"""The arrays that several artifacts share, as frozen dataclasses: keyframes, boxes, classes, the index.
 
 K keyframes, N boxes, V videos, A classes.
 """
@@ -24,7 +24,7 @@ ROLE_EXCLUDED: Final = 8
 
 @dataclass(frozen=True)
 class Keyframes:
-    """Keyframes sorted by (video, time): `video` (K,) indexes `video_ids`, `timestamp_ms` (K,) is original-video time."""
+    """Keyframes by (video, time): `video` (K,) indexes `video_ids`, `timestamp_ms` (K,) is original time."""
 
     video_ids: tuple[str, ...]
     video: NDArray[np.int32]
@@ -60,12 +60,17 @@ class Keyframes:
         """Raise a StageError unless `other` lists the same keyframes in the same order."""
         same = self.video_ids == other.video_ids and np.array_equal(self.video, other.video)
         if not (same and np.array_equal(self.timestamp_ms, other.timestamp_ms)):
-            raise StageError(f"its keyframes are not those of {there}", here, "re-run the stage that wrote the older file")
+            raise StageError(
+                f"its keyframes are not those of {there}", here, "re-run the stage that wrote the older file"
+            )
 
 
 @dataclass(frozen=True)
 class Boxes:
-    """Ragged boxes: keyframe k has rows `row_splits[k]:row_splits[k+1]` of `boxes` (N,4) xyxy in [0,1] and `scores` (N,)."""
+    """Ragged boxes: keyframe k has rows `row_splits[k]:row_splits[k+1]` of `boxes` (N,4) and `scores` (N,).
+
+    Boxes are xyxy in [0,1] of the frame.
+    """
 
     row_splits: NDArray[np.int64]
     boxes: NDArray[np.float32]
@@ -104,7 +109,9 @@ class Boxes:
     def read(artifact: Artifact, prefix: str = "") -> Boxes:
         """Read row_splits, boxes and scores below `prefix`."""
         return Boxes(
-            artifact.read(f"{prefix}row_splits"), artifact.read(f"{prefix}boxes"), artifact.read(f"{prefix}scores")
+            artifact.read(f"{prefix}row_splits"),
+            artifact.read(f"{prefix}boxes"),
+            artifact.read(f"{prefix}scores"),
         )
 
     @staticmethod
@@ -140,7 +147,9 @@ class Classes:
     @staticmethod
     def read(artifact: Artifact) -> Classes:
         """Read both datasets."""
-        return Classes(tuple(artifact.read("classes/id").tolist()), tuple(artifact.read("classes/name").tolist()))
+        return Classes(
+            tuple(artifact.read("classes/id").tolist()), tuple(artifact.read("classes/name").tolist())
+        )
 
     def pose_indices(self) -> tuple[int, ...]:
         """Indices of the mutually exclusive poses: AVA ids up to 14 (spec of the pose softmax)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,32 +24,44 @@ _CHUNK_BYTES = 1 << 18
 class Stream:
     """A dataset that grows row by row; its digest is taken while writing."""
 
-    def __init__(self, dataset: h5py.Dataset) -> None:
-        self._dataset = dataset
+    def __init__(self, dataset: h5py.Dataset, path: Path) -> None:
+        self._dataset, self._path = dataset, path
         self._hash = hashlib.sha256()
         self.rows = 0
 
     def append(self, rows: NDArray[Any]) -> None:
-        """Add rows (leading axis) at the end."""
+        """Add rows (leading axis) at the end.
+
+        Raises:
+            StageError: the file system refuses.
+        """
         data = np.ascontiguousarray(rows, dtype=self._dataset.dtype)
+        assert data.shape[1:] == self._dataset.shape[1:], (
+            f"{self._dataset.name}: rows of shape {data.shape[1:]}"
+        )
         if len(data) == 0:
             return
-        self._dataset.resize(self.rows + len(data), axis=0)
-        self._dataset[self.rows :] = data
-        self._hash.update(data.data)
+        with _refusals(self._path):
+            self._dataset.resize(self.rows + len(data), axis=0)
+            self._dataset[self.rows :] = data
+        self._hash.update(data.tobytes() if data.size == 0 else data.data)
         self.rows += len(data)
 
     def digest(self) -> str:
         """Digest of type, shape and bytes."""
-        head = f"{self._dataset.dtype.str}{self._dataset.shape}"
-        return hashlib.sha256(head.encode() + self._hash.digest()).hexdigest()
+        return digest_of(self._dataset, self._hash.digest())
+
+
+def digest_of(dataset: h5py.Dataset, content: bytes) -> str:
+    """Digest of a dataset's type and shape and of the sha256 of its bytes."""
+    return hashlib.sha256(f"{dataset.dtype.str}{dataset.shape}".encode() + content).hexdigest()
 
 
 class Writer:
     """The open artifact; made by `write_artifact`."""
 
-    def __init__(self, file: h5py.File, schema: Schema) -> None:
-        self._file, self._schema = file, schema
+    def __init__(self, file: h5py.File, schema: Schema, path: Path) -> None:
+        self._file, self._schema, self._path = file, schema, path
         self._streams: dict[str, Stream] = {}
 
     def put(self, name: str, values: NDArray[Any]) -> None:
@@ -62,25 +74,26 @@ class Writer:
         """Open a dataset that grows along its first axis; large rows get a chunk each."""
         declared = self._schema.array(name)
         kind = np.dtype(declared.dtype) if dtype is None else dtype
-        if len(row_shape) + 1 != len(declared.axes.split(",")):
-            raise AssertionError(f"{name}: rows of shape {row_shape} do not fit axes {declared.axes}")
+        assert declared.fits((0, *row_shape)), (
+            f"{name}: rows of shape {row_shape} do not fit axes {declared.axes}"
+        )
         row_bytes = max(1, int(np.prod(row_shape, dtype=np.int64)) * kind.itemsize)
         rows = 1 if row_bytes * 2 > _CHUNK_BYTES else min(_CHUNK_BYTES // row_bytes, 1 << 14)
         dataset = self._file.create_dataset(
             name,
             shape=(0, *row_shape),
-            maxshape=(None, *row_shape),
+            maxshape=(None, *(size or None for size in row_shape)),
             chunks=(rows, *(max(1, size) for size in row_shape)),
             dtype=kind,
             fletcher32=True,
             track_times=False,
         )
         dataset.attrs["axes"], dataset.attrs["doc"] = declared.axes, declared.doc
-        self._streams[name] = Stream(dataset)
+        self._streams[name] = Stream(dataset, self._path)
         return self._streams[name]
 
     def attribute(self, name: str, value: str | int | float) -> None:
-        """A root attribute that readers may use (not part of the fingerprint: derive it from config or data)."""
+        """A root attribute for readers; not part of the fingerprint, so derive it from config or data."""
         self._file.attrs[name] = value
 
     def finish(self, origin: Provenance) -> str:
@@ -111,18 +124,31 @@ def write_artifact(path: Path, schema: Schema, origin: Provenance) -> Iterator[W
     """Write the artifact at `path`; nothing stands under that name until all of it is on disk.
 
     Raises:
-        StageError: the file system refuses (full, read-only); HDF5 reports that as RuntimeError on close.
+        StageError: the file system refuses (full, read-only).
     """
     with atomic_path(path) as temporary:
+        with _refusals(path):
+            file = h5py.File(temporary, "w", libver="v110", track_order=False)
         try:
-            with h5py.File(temporary, "w", libver="v110", track_order=False) as file:
-                writer = Writer(file, schema)
-                yield writer
-                writer.finish(origin)
-        except (OSError, RuntimeError) as error:
-            if isinstance(error, RuntimeError) and "unable to" not in str(error):
-                raise
-            raise StageError(f"cannot write: {error}", str(path), "free disk space or choose another folder") from error
+            writer = Writer(file, schema, path)
+            yield writer
+            writer.finish(origin)
+        except BaseException:
+            with suppress(OSError, RuntimeError):
+                file.close()
+            raise
+        with _refusals(path):
+            file.close()
+
+
+@contextmanager
+def _refusals(path: Path) -> Iterator[None]:
+    """A full or read-only disk as a StageError; HDF5 raises OSError on write and RuntimeError on close."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        fix = "free disk space, mend the permissions or choose another folder"
+        raise StageError(f"cannot write ({error})", str(path), fix) from error
 
 
 def _typed(values: NDArray[Any], declared: Array) -> NDArray[Any]:
@@ -130,4 +156,7 @@ def _typed(values: NDArray[Any], declared: Array) -> NDArray[Any]:
         texts = [str(value).encode() for value in np.asarray(values).tolist()]
         width = max([1, *(len(text) for text in texts)])
         return np.array(texts, dtype=f"S{width}")
-    return np.ascontiguousarray(values, dtype=declared.dtype)
+    array = np.asarray(values)
+    rounds = array.dtype.kind == "f" and np.dtype(declared.dtype).kind in "iu" and array.size > 0
+    assert not rounds, f"float values for a dataset of type {declared.dtype}"
+    return np.ascontiguousarray(array, dtype=declared.dtype)

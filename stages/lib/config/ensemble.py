@@ -19,12 +19,17 @@ class EnsembleConfig(Section):
     """A weighted sum of the members' probabilities with weights per class."""
 
     members: tuple[Member, ...] = Field(min_length=1, description="heads, e.g. acar or acar:1 (seed 1)")
-    weights: WeightRule = Field(default="ap", description="how a member's AP on a class becomes its weight there")
+    weights: WeightRule = Field(
+        default="ap", description="how a member's AP on a class becomes its weight there"
+    )
     power: float = Field(default=1.0, gt=0, description="ap: weight proportional to AP to this power")
-    temperature: float = Field(default=0.05, gt=0, description="softmax: weight proportional to exp(AP / temperature)")
+    temperature: float = Field(
+        default=0.05, gt=0, description="softmax: weight proportional to exp(AP / temperature)"
+    )
     k: int = Field(default=3, ge=1, description="top-k: the k best members of a class share it equally")
     view_average: Literal["logit", "prob"] = Field(
-        default="logit", description="average a member's views before (logit) or after (prob) softmax and sigmoid"
+        default="logit",
+        description="average a member's views before (logit) or after (prob) softmax and sigmoid",
     )
     fit_split: Split = Field(default="val", description="split on which the members' APs are measured")
 

@@ -21,8 +21,14 @@ class EvaluateConfig(Section):
     )
     iou: float = Field(default=0.5, gt=0, le=1, description="least IoU of a true positive")
     cap: int | None = Field(
-        default=None, ge=0, description="(box, class) entries kept per keyframe; none: as the dialect says; 0: all"
+        default=None,
+        ge=0,
+        description="(box, class) entries kept per keyframe; none: as the dialect says; 0: all",
     )
-    bootstrap: int = Field(default=0, ge=0, description="resamples of the videos for the 95 % interval; 0: no interval")
+    bootstrap: int = Field(
+        default=0, ge=0, description="resamples of the videos for the 95 % interval; 0: no interval"
+    )
     seed: int = Field(default=0, ge=0, description="seed of the resampling")
-    decimals: int = Field(default=6, ge=1, le=9, description="decimals of boxes and scores in the detections csv")
+    decimals: int = Field(
+        default=6, ge=1, le=9, description="decimals of boxes and scores in the detections csv"
+    )

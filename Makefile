@@ -1,0 +1,64 @@
+# make demo     the whole chain on the drawn playground, from videos to a report (about a quarter of an hour)
+# make test     format, lint, types, and all fast tests
+# Both make the environment in .venv first, once; it needs Linux, Python 3.11 to 3.13, git and make.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test check pytest environment clean-results
+.DELETE_ON_ERROR:
+
+# PYTHON=... chooses the interpreter; else the first of these that is new enough and not too new.
+PYTHON ?=
+CANDIDATES := $(if $(PYTHON),$(PYTHON),python3 python3.13 python3.12 python3.11)
+FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
+
+# The environment is made anew exactly when the lock file changes.
+LOCK := requirements.lock
+STAMP := .venv/installed-$(shell sha256sum $(LOCK) | cut -c1-16)
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export PYTHONNOUSERSITE := 1
+
+RUN := results/playground
+
+help:
+	@sed -n '1,3s/^# //p' Makefile
+
+environment: $(STAMP)
+
+$(STAMP): $(LOCK)
+	@found=; \
+	for candidate in $(CANDIDATES); do \
+	  if "$$candidate" -c '$(FITS)' 2>/dev/null; then found="$$candidate"; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+	  echo "acarflow needs Python 3.11, 3.12 or 3.13; tried: $(CANDIDATES). Install one, or name it: make PYTHON=/path/to/python3.12 ..." >&2; \
+	  exit 2; \
+	fi; \
+	echo "Making the environment in .venv with $$("$$found" --version) (once, a few minutes)"; \
+	rm -rf .venv; \
+	"$$found" -m venv .venv || { echo "Python's venv does not work here; on Debian and Ubuntu: apt install python3-venv" >&2; exit 2; }; \
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps -r $(LOCK); \
+	touch $@
+
+demo: $(STAMP)
+	@snakemake --cores all --configfile configs/playground.yaml
+	@echo
+	@echo "Report: $(RUN)/report/report.html"
+	@if [ -f $(RUN)/report/table.txt ]; then cat $(RUN)/report/table.txt; fi
+
+test: check pytest
+
+check: $(STAMP)
+	ruff format --check .
+	ruff check .
+	mypy
+	snakefmt --check Snakefile workflow
+	snakemake --lint
+
+# Two workers, and one thread in each of them and in what they start: more would only wait for each other.
+pytest: $(STAMP)
+	OMP_NUM_THREADS=1 pytest -n 2 --dist worksteal
+
+clean-results:
+	rm -rf results logs benchmarks .snakemake

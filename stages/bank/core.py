@@ -1,0 +1,60 @@
+"""Archiving actors for long-term memory: pooled vectors (AFB), or first-order relation maps of a trained head (ACFB).
+
+Shapes: K keyframes, N boxes over all of them, B keyframes of one forward pass, C D channels, h w cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from stages.lib.artifacts.tables import Boxes
+from stages.lib.models.heads import AcarHead
+from stages.lib.models.inputs import HeadInput
+from stages.lib.models.mapstore import MapTable
+from stages.lib.models.roi import actor_vectors
+from stages.lib.models.runtime import to_device
+
+BATCH: Final = 16
+
+
+def archived_boxes(detections: Boxes, present_K: NDArray[np.bool_], min_score: float) -> Boxes:
+    """The detections from `min_score` on, of the keyframes that are archived (K,)."""
+    return detections.keep((detections.scores >= min_score) & present_K[detections.keyframe_of()])
+
+
+@torch.inference_mode()
+def pooled_vectors(maps: MapTable, boxes: Boxes, device: torch.device) -> Iterator[NDArray[np.float32]]:
+    """AFB: the raw RoI-pooled vector (C,) of every box, in parts of some keyframes, in the order of the boxes."""
+    for inputs in _inputs(maps, boxes, device):
+        yield actor_vectors(inputs.maps_BCHW.float(), inputs.boxes_N4, inputs.box_image_N).cpu().numpy()
+
+
+@torch.inference_mode()
+def relation_maps(
+    maps: MapTable, boxes: Boxes, head: AcarHead, device: torch.device
+) -> Iterator[NDArray[np.float32]]:
+    """ACFB: the head's relation map (D,h,w) of every box before any relation is drawn, in parts as above."""
+    head.to(device).eval()
+    for inputs in _inputs(maps, boxes, device):
+        yield head.relation_maps(inputs).float().cpu().numpy()
+
+
+def _inputs(maps: MapTable, boxes: Boxes, device: torch.device) -> Iterator[HeadInput]:
+    """Keyframes with boxes in their order, neighbours of one grid together."""
+    counts = np.diff(boxes.row_splits)
+    filled = np.flatnonzero(counts)
+    changes = np.flatnonzero((np.diff(maps.grid_K2[filled], axis=0) != 0).any(axis=1)) + 1
+    for group in np.split(filled, changes):
+        for first in range(0, len(group), BATCH):
+            rows = group[first : first + BATCH]
+            image = np.repeat(np.arange(len(rows)), counts[rows])
+            yield HeadInput(
+                to_device(torch.from_numpy(maps.take(rows)), device),
+                to_device(torch.from_numpy(boxes.take(rows).boxes), device),
+                to_device(torch.from_numpy(image), device),
+            )

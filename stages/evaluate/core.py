@@ -1,0 +1,133 @@
+"""Frame mAP of scored boxes on every data set and on all of them as one pool."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from stages.lib.annotations.labelmap import LabelMap
+from stages.lib.config.evaluate import EvaluateConfig
+from stages.lib.errors import StageError
+from stages.lib.metrics.ava import Result, frame_map
+from stages.lib.metrics.bootstrap import bootstrap
+from stages.lib.metrics.dialects import dialect_named
+from stages.lib.metrics.tables import DetectionsTable, Truth, concat_detections, concat_truths
+
+UNION = "union"
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A data set's ground truth, the scored boxes on it, and its excluded keyframes as (video, milliseconds)."""
+
+    name: str
+    truth: Truth
+    detections: DetectionsTable
+    exclusions: Collection[tuple[str, int]] = ()
+
+
+def evaluate(datasets: Sequence[Scored], classes: LabelMap, cfg: EvaluateConfig) -> dict[str, Result]:
+    """Results by data set, and of all keyframes as one pool under `union` (spec 13.23); StageError without any truth."""
+    if not datasets:
+        raise StageError("nothing to evaluate", "data sets", "name at least one data set with a ground truth")
+    pools = [*datasets, pool_of(datasets)]
+    results = {scored.name: _result(scored, classes, cfg) for scored in pools}
+    assert len(results) == len(pools), "data sets have distinct names, and none is called union"
+    if not results[UNION].truths.any():
+        raise StageError(
+            "no listed class has a ground-truth box",
+            ", ".join(scored.name for scored in datasets),
+            "check that the label map belongs to the ground truth",
+        )
+    return results
+
+
+def pool_of(datasets: Sequence[Scored]) -> Scored:
+    """All data sets as one: keyframes, detections and exclusions together."""
+    return Scored(
+        name=UNION,
+        truth=concat_truths([scored.truth for scored in datasets]),
+        detections=concat_detections([scored.detections for scored in datasets]),
+        exclusions={key for scored in datasets for key in scored.exclusions},
+    )
+
+
+def _result(scored: Scored, classes: LabelMap, cfg: EvaluateConfig) -> Result:
+    return frame_map(
+        scored.truth,
+        scored.detections,
+        classes.ids,
+        dialect_named(cfg.dialect, cfg.cap),
+        cfg.iou,
+        exclusions=scored.exclusions,
+    )
+
+
+def metrics_json(results: Mapping[str, Result], classes: LabelMap, cfg: EvaluateConfig) -> dict[str, object]:
+    """All results as one json-able object: the union's table at the top, the same table per data set under `datasets`."""
+    tables = {name: _table(result, classes, cfg) for name, result in results.items()}
+    return {**tables[UNION], "datasets": {name: table for name, table in tables.items() if name != UNION}}
+
+
+def _table(result: Result, classes: LabelMap, cfg: EvaluateConfig) -> dict[str, object]:
+    kinds = dict(zip(classes.ids, classes.kinds, strict=True))
+    table: dict[str, object] = {
+        f"mAP@{result.iou:g}IOU": _number(result.mean_ap),
+        "dialect": result.dialect.name,
+        "by_kind": {kind: _number(value) for kind, value in result.mean_ap_of(kinds).items()},
+        "per_class": _per_class(result, classes),
+        "counts": result.counts.as_dict(),
+        "notes": notes(result),
+    }
+    if cfg.bootstrap:
+        interval = bootstrap(result, cfg.bootstrap, cfg.seed)
+        table["interval"] = {
+            "low": _number(interval.low),
+            "high": _number(interval.high),
+            "level": 0.95,
+            "resamples": cfg.bootstrap,
+            "seed": cfg.seed,
+        }
+    return table
+
+
+def _per_class(result: Result, classes: LabelMap) -> list[dict[str, object]]:
+    columns = zip(
+        classes.ids, classes.names, classes.kinds, result.ap, result.truths, result.detections, strict=True
+    )
+    return [
+        {
+            "id": class_id,
+            "name": name,
+            "kind": kind,
+            "ap": _number(float(ap)),
+            "truths": int(truths),
+            "detections": int(detections),
+        }
+        for class_id, name, kind, ap, truths, detections in columns
+    ]
+
+
+def notes(result: Result) -> list[str]:
+    """What a reader of the number should know: detections that did not count, classes without truth."""
+    counts = result.counts
+    found = [
+        (counts.unlisted_class, "detections of classes outside of the list were ignored"),
+        (counts.unlisted_keyframe, "detections on keyframes absent from the truth were ignored"),
+        (counts.excluded, "detections on excluded keyframes were ignored"),
+        (
+            counts.beyond_cap,
+            f"detections beyond the {result.dialect.cap} best of their keyframe were ignored",
+        ),
+        (counts.degenerate, "detections with an inverted or empty box were ignored"),
+        (int((result.truths == 0).sum()), "classes have no truth and are left out of the mean"),
+    ]
+    lines = [f"{number} {text}" for number, text in found if number]
+    if counts.detections and not counts.used:
+        lines.append("no detection counted: class ids or keyframes do not belong to this truth")
+    return lines
+
+
+def _number(value: float) -> float | None:
+    """A float for json, null where it is NaN."""
+    return None if value != value else float(value)

@@ -1,0 +1,91 @@
+"""Look into any file that the stages write: artifacts (HDF5), weights (safetensors) and JSON.
+
+  show FILE...   schema, origin, configuration, inputs, and every array with its first values
+  check FILE...  verify schema, safety, checksums, digests and fingerprint
+  diff A B       what differs; exit code 1 when something does
+
+Exit codes: 0 fine; 1 the files differ (diff); 2 a file is missing, damaged or not one of ours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from stages.inspect.checks import check_file
+from stages.inspect.contents import ARTIFACT, read_contents
+from stages.inspect.text import describe, difference
+from stages.inspect.values import compare_values
+from stages.lib.cli import EXIT_ERROR, EXIT_INPUT, EXIT_OK
+from stages.lib.errors import StageError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the tool; returns the exit code."""
+    args = _parser().parse_args(argv)
+    try:
+        if args.action == "show":
+            return _show(args.file)
+        if args.action == "check":
+            return _check(args.file)
+        return _diff(args.first, args.second)
+    except StageError as error:
+        print(f"ERROR: {error}", file=sys.stderr)
+        return EXIT_INPUT
+    except BrokenPipeError:
+        sys.stderr.close()
+        return EXIT_OK
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m stages.inspect",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    actions = parser.add_subparsers(dest="action", required=True)
+    for name in ("show", "check"):
+        actions.add_parser(name).add_argument("file", type=Path, nargs="+")
+    diff = actions.add_parser("diff")
+    diff.add_argument("first", type=Path)
+    diff.add_argument("second", type=Path)
+    return parser
+
+
+def _show(files: Sequence[Path]) -> int:
+    for number, path in enumerate(files):
+        print(("\n" if number else "") + describe(str(path), read_contents(path)))
+    return EXIT_OK
+
+
+def _check(files: Sequence[Path]) -> int:
+    worst = EXIT_OK
+    for path in files:
+        try:
+            print(f"ok    {path}: {check_file(path)}")
+        except StageError as error:
+            print(f"ERROR: {error}", file=sys.stderr)
+            worst = EXIT_INPUT
+    return worst
+
+
+def _diff(first: Path, second: Path) -> int:
+    one, other = read_contents(first), read_contents(second)
+    lines = difference(one, other)
+    if one.kind == other.kind == ARTIFACT:
+        changed = [
+            line.removeprefix("array ").removesuffix(": values differ") for line in lines if _is_value(line)
+        ]
+        lines = [line for line in lines if not _is_value(line)] + compare_values(first, second, changed)
+    print("\n".join(lines) if lines else "no difference")
+    return EXIT_ERROR if lines else EXIT_OK
+
+
+def _is_value(line: str) -> bool:
+    return line.startswith("array ") and line.endswith(": values differ")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

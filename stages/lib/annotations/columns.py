@@ -1,0 +1,187 @@
+"""The columns of the official csv forms: keyframes, boxes, actions, persons and scores, with their checks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Lock
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.lib.annotations.decimals import parse_decimals, starting_word
+from stages.lib.annotations.labelmap import LabelMap
+from stages.lib.annotations.lines import LineError, Rows
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+VIDEO_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+TOLERANCE = 0.01  # boxes may stick out of the frame by this part of its size
+LATEST = 1e7  # seconds; a later keyframe is a mistake (milliseconds, frame numbers)
+
+
+class Names:
+    """Numbers the video names of a file in the order in which they turn up; shared by the blocks of the file."""
+
+    def __init__(self) -> None:
+        self._number: dict[bytes, int] = {}
+        self._lock = Lock()
+
+    def find(self, spelling: bytes) -> int:
+        """Number of a name, -1 for one that was not added."""
+        return self._number.get(spelling, -1)
+
+    def add(self, spelling: bytes) -> int:
+        """Number of a name that may be new."""
+        with self._lock:
+            return self._number.setdefault(spelling, len(self._number))
+
+    def ranked(self) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+        """Sorted names, and the place among them of each number."""
+        spelled = sorted(self._number)
+        rank = np.zeros(len(spelled), np.int32)
+        rank[[self._number[spelling] for spelling in spelled]] = np.arange(len(spelled))
+        return tuple(spelling.decode("ascii") for spelling in spelled), rank
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Keyframes of rows: the number of the video's name (N,), seconds in the original video (N,)."""
+
+    video: NDArray[np.int32]
+    seconds: Floats
+
+    def __getitem__(self, rows: NDArray[np.int64] | slice) -> Keys:
+        return Keys(self.video[rows], self.seconds[rows])
+
+
+def join_keys(parts: Sequence[Keys]) -> Keys:
+    """The keys of several tables of one file, one after the other."""
+    video, seconds = [part.video for part in parts], [part.seconds for part in parts]
+    return Keys(np.concatenate([np.zeros(0, np.int32), *video]), np.concatenate([np.zeros(0), *seconds]))
+
+
+def parse_keys(rows: Rows, names: Names) -> Keys:
+    """Video and time of each row; runs of rows with the same two fields are read once."""
+    heads = _run_heads(rows)
+    lengths = np.diff(np.append(heads, rows.start.shape[1]))
+    raw = bytes(rows.text.raw)
+    spans = zip(rows.start[0, heads].tolist(), rows.end[0, heads].tolist(), strict=True)
+    video = np.array([names.find(raw[start:end]) for start, end in spans], dtype=np.int32)
+    for position in np.flatnonzero(video < 0):
+        row = heads[position]
+        video[position] = names.add(_checked_name(rows, int(row)))
+    seconds, bad = parse_decimals(rows.text, rows.start[1, heads], rows.end[1, heads])
+    bad |= ~((seconds >= 0) & (seconds <= LATEST))
+    if bad.any():
+        row = int(heads[np.argmax(bad)])
+        shown = rows.field(1, row)
+        raise LineError(
+            rows.line[row], f'the timestamp "{shown}" is no time in seconds', _header_hint(rows, row)
+        )
+    return Keys(np.repeat(video, lengths), np.repeat(seconds, lengths))
+
+
+def parse_boxes(rows: Rows) -> Floats:
+    """Columns 3-6 as boxes (N, 4), xyxy."""
+    boxes = np.empty((rows.start.shape[1], 4))
+    for side, name in enumerate(("x1", "y1", "x2", "y2")):
+        boxes[:, side] = _numbers(rows, 2 + side, name)
+    return boxes
+
+
+def check_boxes(rows: Rows, boxes: Floats) -> int:
+    """Refuses boxes that are inverted or stick out by more than 1 %; number of those that stick out by less."""
+    outside = ((boxes < 0.0) | (boxes > 1.0)).any(axis=1)
+    far: Bools = np.any((boxes < -TOLERANCE) | (boxes > 1.0 + TOLERANCE), axis=1)
+    refuse_first(
+        rows, far, "the box leaves the frame", "give boxes as x1, y1, x2, y2 divided by width and height"
+    )
+    inverted = (boxes[:, 0] > boxes[:, 2]) | (boxes[:, 1] > boxes[:, 3])
+    refuse_first(
+        rows, inverted, "the box is inverted", "give the upper left corner first: x1 < x2 and y1 < y2"
+    )
+    return int(outside.sum())
+
+
+def check_actions(rows: Rows, classes: LabelMap | None) -> NDArray[np.int32]:
+    """Column 7 as class ids; refuses fractions, ids below 1 and, given a list, ids that it does not know."""
+    values = _numbers(rows, 6, "action id")
+    strange = (values != np.floor(values)) | (values < 1) | (values > 1_000_000)
+    if classes is not None:
+        known = sorted({*classes.ids, *classes.tolerated_ids})
+        strange |= ~np.isin(values, known)
+    if strange.any():
+        row = int(np.argmax(strange))
+        fix = (
+            "use whole ids from 1 on"
+            if classes is None
+            else "use ids of the label map, or give the matching list"
+        )
+        raise LineError(rows.line[row], f'unknown action id "{rows.field(6, row)}"', fix)
+    return values.astype(np.int32)
+
+
+def check_persons(rows: Rows) -> Floats:
+    """Column 8 as person ids; refuses anything that is no whole number."""
+    values = _numbers(rows, 7, "person id")
+    fractional = (values != np.floor(values)) | (np.abs(values) > 2_000_000_000)
+    refuse_first(
+        rows, fractional, "the person id is no whole number", "give column 8 as an integer", column=7
+    )
+    return values
+
+
+def check_scores(rows: Rows) -> Floats:
+    """Column 8 as scores; refuses anything that is no number within [0, 1]."""
+    values = _numbers(rows, 7, "score")
+    beyond = (values < 0.0) | (values > 1.0)
+    refuse_first(rows, beyond, "the score lies outside of [0, 1]", "give probabilities, not logits", column=7)
+    return values
+
+
+def refuse_first(rows: Rows, wrong: Bools, what: str, fix: str, *, column: int | None = None) -> None:
+    """Raises a LineError for the first wrong row, quoting the field, or the box where no column is named."""
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        shown = range(2, 6) if column is None else [column]
+        raise LineError(rows.line[row], f"{what}: {', '.join(rows.field(c, row) for c in shown)}", fix)
+
+
+def _numbers(rows: Rows, column: int, name: str) -> Floats:
+    values, bad = parse_decimals(rows.text, rows.start[column], rows.end[column])
+    if bad.any():
+        row = int(np.argmax(bad))
+        shown = rows.field(column, row)
+        raise LineError(rows.line[row], f'{name} "{shown}" is not a finite number', _header_hint(rows, row))
+    return values
+
+
+def _run_heads(rows: Rows) -> NDArray[np.int64]:
+    """Rows at which video or time is spelled differently from the row before."""
+    changed = np.zeros(rows.start.shape[1], dtype=bool)
+    changed[:1] = True
+    for column in (0, 1):
+        start, length = rows.start[column], rows.end[column] - rows.start[column]
+        changed[1:] |= length[1:] != length[:-1]
+        for number in range(min(8, -(-int(length.max(initial=0)) // 8))):
+            word = starting_word(rows.text, start, length, number)
+            changed[1:] |= word[1:] != word[:-1]
+    return np.flatnonzero(changed)
+
+
+def _checked_name(rows: Rows, row: int) -> bytes:
+    name = rows.field(0, row)
+    if not VIDEO_ID.fullmatch(name):
+        raise LineError(
+            rows.line[row],
+            f"the video id {name[:80]!r} is not made of 1 to 64 letters, digits, _ and -",
+            "rename the video; remove quotes, spaces and headers",
+        )
+    return name.encode("ascii")
+
+
+def _header_hint(rows: Rows, row: int) -> str:
+    return "remove the header line" if rows.line[row] == 0 else "write plain decimal numbers"

@@ -1,0 +1,46 @@
+"""Opens all shards of a data set and joins them; the fingerprints of several files as one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from stages.lib.artifacts.predictions import Fused, Predictions
+from stages.lib.artifacts.reader import open_artifact
+from stages.lib.artifacts.schemas import ENSEMBLE, INDEX, PREDICT
+from stages.lib.artifacts.shards import merge_index, merge_predictions
+from stages.lib.artifacts.tables import Index
+from stages.lib.errors import StageError
+
+
+def load_index(paths: Sequence[Path], where: str) -> tuple[Index, str]:
+    """The index of all shards and the fingerprint that stands for them."""
+    shards, marks = [], []
+    for path in paths:
+        with open_artifact(path, INDEX) as artifact:
+            shards.append(Index.read(artifact))
+            marks.append(artifact.fingerprint)
+    return merge_index(shards, where), joint_fingerprint(marks)
+
+
+def load_predictions(paths: Sequence[Path], where: str) -> tuple[Predictions, str]:
+    """Predictions of one head, or fused ones, of all shards, and the fingerprint that stands for them."""
+    shards: list[Predictions] = []
+    marks = []
+    for path in paths:
+        with open_artifact(path) as artifact:
+            if artifact.schema.name not in (PREDICT.name, ENSEMBLE.name):
+                what = f"holds schema {artifact.schema.name}, not {PREDICT.name} or {ENSEMBLE.name}"
+                raise StageError(what, str(path), "give files of predict or ensemble")
+            kind = Fused if artifact.schema.name == ENSEMBLE.name else Predictions
+            shards.append(kind.read(artifact))
+            marks.append(artifact.fingerprint)
+    return merge_predictions(shards, where), joint_fingerprint(marks)
+
+
+def joint_fingerprint(marks: Sequence[str]) -> str:
+    """One fingerprint for several files, whatever their order; a single file keeps its own."""
+    if len(marks) == 1:
+        return marks[0]
+    return hashlib.sha256("\n".join(sorted(marks)).encode()).hexdigest()

@@ -1,0 +1,116 @@
+"""The shards of one data set as one table (keyframes, boxes, predictions, index), sorted by (video, time).
+
+K keyframes, N boxes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.lib.artifacts.predictions import BoxSet, Fused, Predictions
+from stages.lib.artifacts.tables import Boxes, Index, Keyframes, splits_of
+from stages.lib.errors import StageError
+
+
+def merge_keyframes(shards: Sequence[Keyframes]) -> tuple[Keyframes, NDArray[np.int64]]:
+    """All keyframes of several shards, and the row of each in the concatenation of the shards.
+
+    Raises:
+        StageError: a video stands in two shards.
+    """
+    names = [name for shard in shards for name in shard.video_ids]
+    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    if twice:
+        raise StageError(
+            f"video {twice[0]!r} stands in more than one shard", "shards", "give each shard once"
+        )
+    ids = tuple(sorted(names))
+    place = {name: row for row, name in enumerate(ids)}
+    moved = [np.array([place[name] for name in shard.video_ids], np.int64)[shard.video] for shard in shards]
+    video = _join(moved, np.zeros(0, np.int64))
+    times = _join([shard.timestamp_ms for shard in shards], np.zeros(0, np.int64))
+    order = np.lexsort((times, video))
+    return Keyframes(ids, video[order].astype(np.int32), times[order]), order
+
+
+def concat_boxes(shards: Sequence[Boxes]) -> Boxes:
+    """Boxes of several shards, one after the other."""
+    counts = _join([np.diff(shard.row_splits) for shard in shards], np.zeros(0, np.int64))
+    boxes = _join([shard.boxes for shard in shards], np.zeros((0, 4), np.float32))
+    scores = _join([shard.scores for shard in shards], np.zeros(0, np.float32))
+    return Boxes(splits_of(counts), boxes, scores)
+
+
+def merge_predictions(shards: Sequence[Predictions], where: str) -> Predictions:
+    """All shards of one data set as one table; members and weights are the first shard's.
+
+    Raises:
+        StageError: class maps, box sets or views differ between shards, or a video stands in two of them.
+    """
+    if not shards:
+        raise StageError("no predictions given", where, "give the file of at least one shard")
+    first = shards[0]
+    for shard in shards[1:]:
+        if shard.classes != first.classes:
+            raise StageError("shards with different class maps", where, "give shards of one run only")
+        if _views(shard) != _views(first):
+            raise StageError(
+                "shards with different box sets or views", where, "re-run predict for all shards"
+            )
+    keyframes, order = merge_keyframes([shard.keyframes for shard in shards])
+    boxsets = {}
+    for name, example in first.boxsets.items():
+        parts = [shard.boxsets[name] for shard in shards]
+        values = {view: np.concatenate([part.values[view] for part in parts]) for view in example.values}
+        boxsets[name] = BoxSet(concat_boxes([part.boxes for part in parts]), values).take(order)
+    if isinstance(first, Fused):
+        return Fused(keyframes, first.classes, boxsets, first.members, first.weights)
+    return Predictions(keyframes, first.classes, boxsets)
+
+
+def merge_index(shards: Sequence[Index], where: str) -> Index:
+    """All shards of one data set as one index.
+
+    Raises:
+        StageError: class maps differ between shards, or a video stands in two of them.
+    """
+    if not shards:
+        raise StageError("no index given", where, "give the file of at least one shard")
+    if any(shard.classes != shards[0].classes for shard in shards):
+        raise StageError("shards with different class maps", where, "give shards of one run only")
+    keyframes, order = merge_keyframes([shard.keyframes for shard in shards])
+    ids = [name for shard in shards for name in shard.keyframes.video_ids]
+    videos = sorted(range(len(ids)), key=ids.__getitem__)
+    splits, names = [s for shard in shards for s in shard.split], [n for shard in shards for n in shard.name]
+    truth = concat_boxes([shard.truth() for shard in shards])
+    rows = _rows(truth.row_splits, order)
+    taken = truth.take(order)
+    return Index(
+        keyframes=keyframes,
+        split=tuple(splits[v] for v in videos),
+        start=np.concatenate([shard.start for shard in shards])[videos],
+        name=tuple(names[v] for v in videos),
+        roles=np.concatenate([shard.roles for shard in shards])[order],
+        truth_splits=taken.row_splits,
+        truth_boxes=taken.boxes,
+        truth_labels=np.concatenate([shard.truth_labels for shard in shards])[rows],
+        truth_person=np.concatenate([shard.truth_person for shard in shards])[rows],
+        classes=shards[0].classes,
+    )
+
+
+def _views(predictions: Predictions) -> dict[str, set[str]]:
+    return {name: set(boxset.values) for name, boxset in predictions.boxsets.items()}
+
+
+def _rows(splits: NDArray[np.int64], keyframes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The rows of ragged keyframes, in their order."""
+    return _join([np.arange(splits[k], splits[k + 1]) for k in keyframes], np.zeros(0, np.int64))
+
+
+def _join(parts: Sequence[NDArray[Any]], empty: NDArray[Any]) -> NDArray[Any]:
+    return np.concatenate([empty, *parts])

@@ -1,0 +1,79 @@
+"""Checks of what lies on disk before a run: files the user names, and settings of an earlier run nobody remembers."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from stages.lib.config.root import Config
+from stages.lib.errors import StageError
+
+
+def check_given(config: Config) -> None:
+    """Every file and folder that the configuration names and this run reads exists.
+
+    Raises:
+        StageError: the first that does not, with its key; weights of the playground's run name the command for them.
+    """
+    for key, path, is_folder in given_paths(config):
+        found = Path(path)
+        if found.is_dir() if is_folder else found.is_file():
+            continue
+        what = f"{path}: no such {'folder' if is_folder else 'file'}"
+        raise StageError(what, key, _mend(found))
+
+
+def given_paths(config: Config) -> Iterator[tuple[str, str, bool]]:
+    """(key, path, whether a folder is meant) of all user files that this run reads."""
+    for name, data in config.datasets.items():
+        where = f"datasets.{name}"
+        plain = (("sheet", data.sheet), ("labelmap", data.labelmap), ("kinds", data.kinds), ("boxes", data.boxes))
+        yield from ((f"{where}.{key}", path, False) for key, path in plain if path)
+        for table in ("annotations", "excluded", "classes"):
+            paths: dict[str, str] = data.model_dump()[table]
+            yield from ((f"{where}.{table}.{split}", path, False) for split, path in paths.items())
+        folder = data.videos or (config.videos if data.format == "videos" else None)
+        if folder:
+            yield f"{where}.videos" if data.videos else "videos", folder, True
+    yield from _given_weights(config)
+
+
+def _given_weights(config: Config) -> Iterator[tuple[str, str, bool]]:
+    """Weights files of the networks in use."""
+    for key in sorted({data.detector for data in config.datasets.values() if data.detector}):
+        weights = config.detectors[key].weights
+        if weights:
+            yield f"detectors.{key}.weights", weights, False
+    for key in sorted({head.backbone for head in config.heads.values()}):
+        weights = config.backbones[key].weights
+        if weights:
+            yield f"backbones.{key}.weights", weights, False
+    yield from ((f"heads.{key}.weights", head.weights, False) for key, head in config.heads.items() if head.weights)
+
+
+def _mend(path: Path) -> str:
+    if path.parts[:2] == ("results", "playground"):
+        return "`make demo` makes it; or name weights of your own under that key"
+    return "correct the path, which counts from the folder in which snakemake runs"
+
+
+def check_records(results: Path, records: Path, expected: Callable[[str, str], str | None]) -> None:
+    """Refuse settings that differ from those of an earlier run of which Snakemake holds no record.
+
+    Snakemake notices changed settings by its records in `.snakemake`. Where these are gone (a copied tree), results of
+    other settings would silently pass for results of these. `expected(stage, variant)` is the text that the file
+    `config/<stage>/<variant>.json` has to hold, None when this configuration has no such variant.
+
+    Raises:
+        StageError: such a file, with the command that mends it.
+    """
+    if (records / "metadata.db").exists():
+        return
+    for path in sorted((results / "config").glob("*/*.json")):
+        text = expected(path.parent.name, path.stem)
+        if text is None or path.read_text(encoding="utf-8").strip() == text:
+            continue
+        if not (records / "metadata" / urlsafe_b64encode(str(path).encode()).decode()).exists():
+            what = "holds other settings than asked for, and Snakemake's records of that run (.snakemake) are gone"
+            raise StageError(what, str(path), f"remove it (rm {path}): what was made with it is then made anew")

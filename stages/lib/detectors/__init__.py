@@ -1,0 +1,1 @@
+"""Person detectors: the only home of mmdet, mmcv and mmengine."""

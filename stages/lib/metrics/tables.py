@@ -1,0 +1,172 @@
+"""Ground truth and detections as frozen tables of arrays, one row per (box, class).
+
+Legend: N rows, K keyframes, B boxes, C classes. A keyframe is (video name, timestamp in integer milliseconds).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+def to_milliseconds(seconds: ArrayLike) -> Ints:
+    """Seconds as integer milliseconds, rounded half up; the one rule by which keyframes are compared."""
+    return np.floor(np.asarray(seconds, dtype=np.float64) * 1000.0 + 0.5).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Annotated keyframes (K,), with or without boxes, and labelled boxes (N, 4), xyxy in [0, 1].
+
+    `key_seconds` keeps the timestamp as it was read, so that files can be written with the official spelling.
+    `person_id` is -1 where the file has none.
+    """
+
+    videos: tuple[str, ...]
+    key_video: NDArray[np.int32]
+    key_ms: Ints
+    key_seconds: Floats
+    video: NDArray[np.int32]
+    timestamp_ms: Ints
+    boxes: Floats
+    class_id: NDArray[np.int32]
+    person_id: NDArray[np.int32]
+
+    def __post_init__(self) -> None:
+        n = len(self.video)
+        assert len(self.key_video) == len(self.key_ms) == len(self.key_seconds)
+        assert len(self.timestamp_ms) == len(self.class_id) == len(self.person_id) == n
+        assert self.boxes.shape == (n, 4)
+
+
+@dataclass(frozen=True)
+class DetectionsTable:
+    """Scored boxes (N, 4), xyxy in [0, 1], one row per (box, class), in the order in which they were listed."""
+
+    videos: tuple[str, ...]
+    video: NDArray[np.int32]
+    timestamp_ms: Ints
+    boxes: NDArray[np.floating]
+    class_id: NDArray[np.int32]
+    score: Floats
+
+    def __post_init__(self) -> None:
+        n = len(self.video)
+        assert len(self.timestamp_ms) == len(self.class_id) == len(self.score) == n
+        assert self.boxes.shape == (n, 4)
+
+
+def truth_from_dense(
+    videos: Sequence[str],
+    key_video: ArrayLike,
+    key_ms: ArrayLike,
+    boxes_B4: ArrayLike,
+    row_splits: ArrayLike,
+    labels_BC: ArrayLike,
+    class_ids: Sequence[int],
+    *,
+    key_seconds: ArrayLike | None = None,
+    person_id: ArrayLike | None = None,
+) -> Truth:
+    """Builds the table from boxes ragged per keyframe and multi-hot labels (B, C); keyframes may have no box."""
+    labels = np.asarray(labels_BC, dtype=bool)
+    box, column = np.nonzero(labels)
+    key_of_box = _key_of_box(row_splits, len(labels))
+    key_video, key_ms = np.asarray(key_video, np.int32), np.asarray(key_ms, np.int64)
+    persons = np.full(len(labels), -1) if person_id is None else np.asarray(person_id)
+    return Truth(
+        videos=tuple(videos),
+        key_video=key_video,
+        key_ms=key_ms,
+        key_seconds=key_ms / 1000.0 if key_seconds is None else np.asarray(key_seconds, np.float64),
+        video=key_video[key_of_box[box]],
+        timestamp_ms=key_ms[key_of_box[box]],
+        boxes=np.asarray(boxes_B4, np.float64).reshape(-1, 4)[box],
+        class_id=np.asarray(class_ids, np.int32)[column],
+        person_id=persons[box].astype(np.int32),
+    )
+
+
+def detections_from_dense(
+    videos: Sequence[str],
+    key_video: ArrayLike,
+    key_ms: ArrayLike,
+    boxes_B4: ArrayLike,
+    row_splits: ArrayLike,
+    scores_BC: ArrayLike,
+    class_ids: Sequence[int],
+) -> DetectionsTable:
+    """Builds the table from boxes ragged per keyframe and dense scores (B, C); rows run box by box, then class."""
+    scores = np.asarray(scores_BC)
+    n_classes = len(class_ids)
+    assert scores.shape[1:] == (n_classes,)
+    key_of_box = _key_of_box(row_splits, len(scores))
+    return DetectionsTable(
+        videos=tuple(videos),
+        video=np.repeat(np.asarray(key_video, np.int32)[key_of_box], n_classes),
+        timestamp_ms=np.repeat(np.asarray(key_ms, np.int64)[key_of_box], n_classes),
+        boxes=np.repeat(np.asarray(boxes_B4).reshape(-1, 4), n_classes, axis=0),
+        class_id=np.tile(np.asarray(class_ids, np.int32), len(scores)),
+        score=scores.astype(np.float64).reshape(-1),
+    )
+
+
+def concat_truths(tables: Sequence[Truth]) -> Truth:
+    """One pool of all keyframes; the same (video name, timestamp) in two tables is the same keyframe."""
+    videos, maps = merge_names([table.videos for table in tables])
+    moved = [
+        replace(table, videos=videos, key_video=index[table.key_video], video=index[table.video])
+        for table, index in zip(tables, maps, strict=True)
+    ]
+    fields = ("key_video", "key_ms", "key_seconds", "video", "timestamp_ms", "boxes", "class_id", "person_id")
+    columns = {name: np.concatenate([vars(table)[name] for table in moved]) for name in fields}
+    return Truth(videos=videos, **columns)
+
+
+def concat_detections(tables: Sequence[DetectionsTable]) -> DetectionsTable:
+    """All rows of all tables in the order given, over the union of their videos."""
+    videos, maps = merge_names([table.videos for table in tables])
+    columns = {
+        name: np.concatenate([vars(table)[name] for table in tables])
+        for name in ("timestamp_ms", "boxes", "class_id", "score")
+    }
+    video = np.concatenate([index[table.video] for table, index in zip(tables, maps, strict=True)])
+    return DetectionsTable(videos=videos, video=video, **columns)
+
+
+def merge_names(
+    lists: Sequence[Sequence[str]],
+) -> tuple[tuple[str, ...], list[NDArray[np.int32]]]:
+    """Sorted union of name lists and, for each list, the position of its names in the union."""
+    names = tuple(sorted({name for names in lists for name in names}))
+    place = {name: position for position, name in enumerate(names)}
+    return names, [np.array([place[name] for name in names_of], dtype=np.int32) for names_of in lists]
+
+
+def count_duplicates(table: Truth | DetectionsTable) -> int:
+    """Number of rows that repeat an earlier row's keyframe, box and class (and person, in a ground truth)."""
+    columns = [table.video, table.timestamp_ms, table.class_id, *np.asarray(table.boxes, np.float64).T]
+    if isinstance(table, Truth):
+        columns.append(table.person_id)
+    mixed = np.zeros(len(table.video), dtype=np.uint64)
+    for column in columns:
+        bits = np.ascontiguousarray(column, dtype=np.float64).view(np.uint64)
+        mixed = (mixed ^ bits) * np.uint64(0x9E3779B97F4A7C15)
+        mixed ^= mixed >> np.uint64(29)
+    order = np.argsort(mixed, kind="stable")
+    same = np.ones(max(len(order) - 1, 0), dtype=bool)
+    for column in columns:
+        same &= column[order[1:]] == column[order[:-1]]
+    return int(same.sum())
+
+
+def _key_of_box(row_splits: ArrayLike, n_boxes: int) -> Ints:
+    splits = np.asarray(row_splits, dtype=np.int64)
+    assert (splits[0], splits[-1]) == (0, n_boxes), "row_splits must run from 0 to the number of boxes"
+    return np.repeat(np.arange(len(splits) - 1), np.diff(splits))

@@ -1,0 +1,74 @@
+"""A trained head from its weight file: built from the sizes in the metadata, loaded strictly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stages.lib.errors import StageError
+from stages.lib.models.builders import build_head
+from stages.lib.models.heads import Head
+from stages.lib.models.weights import load_into, load_weights
+
+NEEDED = (
+    "kind",
+    "channels",
+    "reduce",
+    "hidden",
+    "depth",
+    "output_kernel",
+    "class_ids",
+    "class_names",
+    "backbone_sha",
+)
+
+
+@dataclass(frozen=True)
+class TrainedHead:
+    """A head in evaluation mode, what its file says about it, and the sha256 of that file."""
+
+    head: Head
+    metadata: dict[str, Any]
+    fingerprint: str
+
+    @property
+    def kind(self) -> str:
+        """linear, acar, linear-afb, acar-afb or acar-acfb."""
+        return str(self.metadata["kind"])
+
+    def require_backbone(self, sha: str, maps: str) -> None:
+        """Raise a StageError unless the head was trained on maps of the backbone weights `sha`."""
+        expected = str(self.metadata["backbone_sha"])
+        if sha != expected:
+            raise StageError(
+                f"these maps come from backbone weights {sha[:12]}, but the head was trained with {expected[:12]}",
+                maps,
+                "extract maps with the backbone the head was trained with, or train the head on these maps",
+            )
+
+
+def load_head(path: Path) -> TrainedHead:
+    """Read a head's weights; StageError when the file is of another family, incomplete or does not fit its own sizes."""
+    weights = load_weights(path)
+    facts = weights.metadata
+    missing = [name for name in NEEDED if name not in facts]
+    if facts.get("family") != "head" or missing:
+        why = f"its metadata lacks {', '.join(missing)}" if missing else f"family {facts.get('family')!r}"
+        raise StageError(
+            f"these are not the weights of a head ({why})", str(path), "give weights written by stage train"
+        )
+    head = build_head(
+        facts["kind"],
+        channels=facts["channels"],
+        classes=len(facts["class_ids"]),
+        reduce=facts["reduce"],
+        hidden=facts["hidden"],
+        depth=facts["depth"],
+        output_kernel=facts["output_kernel"],
+        dropout=facts.get("dropout", 0.0),
+        roi_aligned=facts.get("roi_aligned", False),
+        bias=facts.get("bias", False),
+    )
+    load_into(head, weights.tensors, str(path))
+    return TrainedHead(head.eval(), facts, weights.fingerprint)

@@ -1,0 +1,85 @@
+"""Cached maps for training and prediction: joined over several files, held in memory where they fit, else fetched.
+
+Shapes: K owners (keyframes, or archived actors), B taken at once, C channels, H W cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Halves = NDArray[np.float16]
+
+HELD_BYTES: Final = 4 << 30
+
+
+class MapSource(Protocol):
+    """One file of maps: `grid` (K,2) height and width, `row` (K,) negative where an owner has no map."""
+
+    grid: NDArray[np.int32]
+    row: NDArray[np.int64]
+
+    def read(self, owner: int) -> Halves:
+        """The map (C,H,W) of one owner."""
+        ...
+
+
+class MapTable:
+    """The maps of all sources, owners counted through: first those of the first source, then of the second."""
+
+    def __init__(self, sources: Sequence[MapSource]) -> None:
+        self._sources = list(sources)
+        counts = [len(source.row) for source in self._sources]
+        self._first = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        self.grid_K2 = np.concatenate(
+            [np.zeros((0, 2), np.int64), *(source.grid for source in self._sources)]
+        )
+        self.has_K = np.concatenate([np.zeros(0, bool), *(source.row >= 0 for source in self._sources)])
+        self._held: dict[tuple[int, int], Halves] = {}
+        self._place_K = np.full(len(self.has_K), -1, np.int64)
+
+    def __len__(self) -> int:
+        return len(self.has_K)
+
+    def channels(self) -> int | None:
+        """Channels of the maps; none where no owner has a map."""
+        owners = np.flatnonzero(self.has_K)
+        return int(self.read(int(owners[0])).shape[0]) if len(owners) else None
+
+    def read(self, owner: int) -> Halves:
+        """One map from its file."""
+        source = int(np.searchsorted(self._first, owner, side="right")) - 1
+        return self._sources[source].read(int(owner - self._first[source]))
+
+    def hold(self, owners: Ints, limit: int = HELD_BYTES) -> bool:
+        """Read the maps of `owners` into memory unless they take more than `limit` bytes; says whether it did."""
+        wanted = owners[self.has_K[owners]]
+        channels = self.channels()
+        if channels is None or int(self.grid_K2[wanted].prod(axis=1).sum()) * channels * 2 > limit:
+            return False
+        for grid, rows in by_grid(self.grid_K2, wanted):
+            held = np.empty((len(rows), channels, *grid), np.float16)
+            for place, owner in enumerate(rows):
+                held[place] = self.read(int(owner))
+            self._held[grid] = held
+            self._place_K[rows] = np.arange(len(rows))
+        return True
+
+    def take(self, owners: Ints) -> Halves:
+        """The maps (B,C,H,W) of owners that share one grid."""
+        grid = (int(self.grid_K2[owners[0], 0]), int(self.grid_K2[owners[0], 1]))
+        assert (self.grid_K2[owners] == grid).all(), "maps of different grids cannot be stacked"
+        places = self._place_K[owners]
+        if (places >= 0).all():
+            return self._held[grid][places]
+        return np.stack([self.read(int(owner)) for owner in owners])
+
+
+def by_grid(grid_K2: NDArray[np.generic], rows: Ints) -> list[tuple[tuple[int, int], Ints]]:
+    """The given rows, in their order, by grid; grids ascend."""
+    found = sorted({(int(height), int(width)) for height, width in grid_K2[rows]})
+    return [(grid, rows[(grid_K2[rows] == grid).all(axis=1)]) for grid in found]

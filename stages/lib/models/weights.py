@@ -1,0 +1,132 @@
+"""Weight files: safetensors with one metadata key, the same bytes for the same tensors, loaded strictly."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors import torch as safetensors_torch
+from torch import Tensor, nn
+
+from stages.lib.errors import StageError
+
+# One key: safetensors writes several in an order that varies between processes.
+METADATA_KEY = "acarflow"
+READ_BYTES = 1 << 22
+SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The content of a weight file: tensors by name, what its writer said about them, sha256 of its bytes."""
+
+    tensors: dict[str, Tensor]
+    metadata: dict[str, Any]
+    fingerprint: str
+
+
+def save_weights(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> str:
+    """Write atomically and return the sha256 of the bytes, which depend on tensors and metadata alone.
+
+    `metadata` is plain JSON. StageError when a tensor holds NaN or infinity.
+    """
+    _check_finite(tensors, str(path))
+    plain = {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, tensor in tensors.items()
+    }
+    content = safetensors_torch.save(plain, metadata={METADATA_KEY: canonical_json(metadata)})
+    _write_atomically(path, content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def load_weights(path: Path) -> Weights:
+    """Read a file of `save_weights`; StageError when it is missing, damaged, foreign or not finite."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise StageError(
+            f"cannot read the weights ({error.strerror})", str(path), "check the path in the config"
+        ) from error
+    try:
+        tensors = safetensors_torch.load(content)
+    except (SafetensorError, ValueError, KeyError) as error:
+        fix = "copy it again, or import another format with `python -m stages.checkpoint import`"
+        raise StageError(f"not a readable safetensors file ({error})", str(path), fix) from error
+    _check_finite(tensors, str(path))
+    return Weights(tensors, _metadata(content, str(path)), hashlib.sha256(content).hexdigest())
+
+
+def load_into(module: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
+    """Copy `tensors` into `module`, name by name; StageError lists what is missing, left over or misshapen."""
+    own = module.state_dict()
+    faults = [f"{name} is missing" for name in own if name not in tensors]
+    faults += [f"{name} belongs to no layer" for name in tensors if name not in own]
+    faults += [
+        f"{name} has shape {list(tensors[name].shape)} instead of {list(tensor.shape)}"
+        for name, tensor in own.items()
+        if name in tensors and tensors[name].shape != tensor.shape
+    ]
+    if faults:
+        shown = "; ".join(faults[:SHOWN]) + (
+            f"; and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
+        )
+        fix = "use weights of this architecture, head kind, sizes and number of classes"
+        raise StageError(f"the weights do not fit: {shown}", where, fix)
+    _check_finite(tensors, where)
+    module.load_state_dict(dict(tensors))
+
+
+def file_fingerprint(path: Path) -> str:
+    """sha256 of a file's bytes, hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(READ_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def canonical_json(value: Mapping[str, Any]) -> str:
+    """JSON with sorted keys and no blanks: one text for one value."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def _metadata(content: bytes, where: str) -> dict[str, Any]:
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    text = header.get("__metadata__", {}).get(METADATA_KEY)
+    if text is None:
+        fix = "import it with `python -m stages.checkpoint import`"
+        raise StageError("a safetensors file without this project's metadata", where, fix)
+    return dict(json.loads(text))
+
+
+def _check_finite(tensors: Mapping[str, Tensor], where: str) -> None:
+    bad = [
+        name
+        for name, tensor in tensors.items()
+        if tensor.is_floating_point() and not bool(tensor.isfinite().all())
+    ]
+    if bad:
+        fix = "train again with a smaller learning rate, or take an earlier file"
+        raise StageError(f"{len(bad)} tensors hold NaN or infinity, the first is {bad[0]}", where, fix)
+
+
+def _write_atomically(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

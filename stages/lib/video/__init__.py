@@ -1,0 +1,1 @@
+"""Videos: decoding in one sequential pass, clip sampling as pure index arithmetic, and JPEG."""

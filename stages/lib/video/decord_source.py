@@ -1,0 +1,91 @@
+"""decord behind the FrameSource interface: the only module that imports it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.lib.video.source import (
+    READ_AHEAD_BYTES,
+    DamagedVideoError,
+    Engine,
+    TooLargeError,
+    VideoError,
+    VideoInfo,
+)
+
+_QUIET: Final = -8
+_LATEST: Final = 1e9  # seconds; decord gives huge negative numbers for packets without a timestamp
+
+
+class DecordSource:
+    """A file open in decord; made by `open_decord`."""
+
+    engine: Engine = "decord"
+    note = ""
+
+    def __init__(self, reader: Any, errors: tuple[type[Exception], ...]) -> None:
+        self._reader, self._errors = reader, errors
+        first = reader.next()
+        self._first: NDArray[np.uint8] | None = first.asnumpy()
+        height, width = self._first.shape[:2]
+        starts, end = _timestamps(reader)
+        self.info = VideoInfo(width, height, starts, end)
+
+    def read(self, wanted: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        """See FrameSource; may be called once."""
+        position, frame, self._first = 0, self._first, None
+        assert frame is not None, "a source is read once"
+        for target in wanted.tolist():
+            while position < target:
+                frame = self._next(position + 1, keep=position + 1 == target)
+                position += 1
+            assert frame is not None
+            yield target, frame
+
+    def _next(self, number: int, *, keep: bool) -> NDArray[np.uint8] | None:
+        try:
+            frame = self._reader.next()
+            return frame.asnumpy() if keep else None
+        except self._errors:
+            raise DamagedVideoError(number, "decord stopped") from None
+
+    def close(self) -> None:
+        """Delete the reader: one that lives until the interpreter ends can abort the process."""
+        self._reader = None
+        self._first = None
+
+
+def open_decord(path: Path) -> DecordSource:
+    """Open a file in decord.
+
+    Raises:
+        TooLargeError: its decoded frames would not fit into the memory that read-ahead may take.
+        VideoError: decord cannot open it.
+    """
+    import decord
+
+    decord.logging.set_level(_QUIET)
+    errors = (StopIteration, RuntimeError, decord.DECORDError, OSError, IndexError)
+    try:
+        source = DecordSource(decord.VideoReader(str(path), num_threads=1), errors)
+    except errors:
+        raise VideoError("decord cannot open it") from None
+    if source.info.decoded_bytes > READ_AHEAD_BYTES:
+        source.close()
+        raise TooLargeError("too large for decord")
+    return source
+
+
+def _timestamps(reader: Any) -> tuple[NDArray[np.float64], float]:
+    """Timestamps from the first frame (M,) and the end of the last; by the nominal rate where the file has none (avi)."""
+    pairs = np.asarray(reader.get_frame_timestamp(range(len(reader))), np.float64).reshape(-1, 2)
+    starts = pairs[:, 0] - pairs[0, 0]
+    if np.isfinite(starts).all() and abs(pairs[0, 0]) < _LATEST and (np.diff(starts) >= 0).all():
+        return starts, float(max(pairs[-1, 1] - pairs[0, 0], starts[-1]))
+    rate = float(reader.get_avg_fps())
+    return np.arange(len(pairs)) / rate, len(pairs) / rate

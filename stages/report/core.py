@@ -1,0 +1,238 @@
+"""The report's page: every section from its material; a section without material is left out with a note."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from stages.report.costs import Cost, spell_bytes, spell_seconds
+from stages.report.coverage import coverage_html
+from stages.report.curves import detector_chart, history_charts, last_numbers
+from stages.report.html import Section, best_cells, details, esc, figure, page, paragraph, table
+from stages.report.metrics import DETECTED, UNION, Model, kinds_of, note_on
+from stages.report.pictures import Picture, card
+from stages.report.svg import Bar, bar_chart, colour_of, heat_map, legend
+from stages.report.tables import KIND_MEANING, Grid, bank_statement, box_table, main_table, view_table
+
+
+@dataclass(frozen=True)
+class Material:
+    """All that the page is made of; whatever is empty leads to a note instead of a section.
+
+    `bank` names the rows of the statement on long-term memory: head with bank, its control, without, kind.
+    """
+
+    run: str
+    models: Sequence[Model] = ()
+    persons: Mapping[str, Any] = field(default_factory=dict)
+    histories: Mapping[str, Any] = field(default_factory=dict)
+    weights: Mapping[str, Any] = field(default_factory=dict)
+    coverage: Mapping[str, Sequence[Mapping[str, str]]] = field(default_factory=dict)
+    costs: Sequence[Cost] = ()
+    pictures: Sequence[Picture] = ()
+    bank: tuple[str, str, str, str] = ("", "", "", "d")
+    configuration: str = ""
+    origins: Sequence[tuple[str, str]] = ()
+
+
+def build_page(material: Material) -> str:
+    """The whole html page."""
+    makers = (
+        ("results", "Results", _results),
+        ("boxes", "Detectors and boxes", _boxes),
+        ("views", "Views and ensemble", _views),
+        ("classes", "Classes", _classes),
+        ("keyframes", "Keyframes", _keyframes),
+        ("training", "Training", _training),
+        ("coverage", "Coverage", _coverage),
+        ("cost", "Time and space", _cost),
+        ("origin", "Configuration and origin", _origin),
+    )
+    sections, absent = [], []
+    for anchor, title, maker in makers:
+        body = maker(material)
+        if body:
+            sections.append(Section(anchor, title, body))
+        else:
+            absent.append(title)
+    if absent:
+        text = f"Nothing was given for: {', '.join(absent)}. Runs without ground truth have no results."
+        sections.append(Section("absent", "Left out", paragraph(text, "note")))
+    return page(
+        f"acarflow report: {material.run}", "Spatio-temporal action detection with the ACAR recipe", sections
+    )
+
+
+def plain_tables(material: Material) -> str:
+    """The main table of every split as plain text."""
+    if not material.models:
+        return f"run {material.run}: no metrics (no ground truth was given)\n"
+    parts = []
+    for split in _splits(material):
+        grid = main_table(_scored(material.models, split), split)
+        parts.append(f"{grid.text()}\n{grid.caption}\n")
+        statement = bank_statement(material.models, split, *material.bank)
+        parts += [f"{statement}\n"] if statement else []
+    return "\n".join(parts)
+
+
+def _splits(material: Material) -> list[str]:
+    """Splits of all models, the test first: choices are made on val, tables are read on test."""
+    found = {split for model in material.models for split in model.splits()}
+    return sorted(found, key=lambda split: {"test": 0, "val": 1}.get(split, 2))
+
+
+def _scored(models: Sequence[Model], split: str) -> list[Model]:
+    return [model for model in models if model.views(split)]
+
+
+def _html(grid: Grid) -> str:
+    return table(grid.head, grid.rows, grid.caption, best_cells(grid.numbers))
+
+
+def _results(material: Material) -> str:
+    parts = []
+    for split in _splits(material):
+        parts += [f"<h3>Split {esc(split)}</h3>", _html(main_table(_scored(material.models, split), split))]
+        statement = bank_statement(material.models, split, *material.bank)
+        parts += [paragraph(statement, "finding")] if statement else []
+    if len(parts) and len(_splits(material)) > 1:
+        note = "Choices (weights of the ensemble, thresholds) were made on val; read the comparison on test."
+        parts.append(paragraph(note, "note"))
+    return "".join(parts)
+
+
+def _boxes(material: Material) -> str:
+    persons = material.persons.get("results", {})
+    parts = []
+    for split in dict.fromkeys([*_splits(material), *persons]):
+        found = [_persons(persons[split], split)] if split in persons else []
+        models = _scored(material.models, split)
+        grid = box_table(models, split) if models else None
+        found += [_html(grid)] if grid and grid.rows else []
+        parts += [f"<h3>Split {esc(split)}</h3>", *found] if found else []
+    return "".join(parts)
+
+
+def _persons(tables: Mapping[str, Mapping[str, Any]], split: str) -> str:
+    rows = [
+        (name, _percent(row["AP"]), _percent(row["AP_coco"]), row["keyframes"], row["truths"], row["boxes"])
+        for name, row in tables.items()
+    ]
+    head = ("data set", "AP@50", "COCO AP@50", "keyframes", "people", "boxes")
+    caption = f"Person detection on split {split}, each data set with its own detector."
+    return f'<div class="pair"><div>{table(head, rows, caption)}</div>{detector_chart(tables, split)}</div>'
+
+
+def _views(material: Material) -> str:
+    parts = []
+    for split in _splits(material):
+        grid = view_table(_scored(material.models, split), split)
+        parts += [f"<h3>Split {esc(split)}</h3>", _html(grid)] if len(grid.rows) > 1 else []
+    weights = material.weights
+    if weights:
+        names = [str(row["name"]) for row in weights["classes"]]
+        columns = [
+            f"{m} ({_percent(ap)})" for m, ap in zip(weights["members"], weights["mean_ap"], strict=True)
+        ]
+        chart = heat_map(names, list(weights["members"]), list(zip(*weights["weights"], strict=True)))
+        caption = (
+            f"Ensemble weights in percent, a row per class (rule {weights['rule']}, fitted on split "
+            f"{weights['fit_split']} of {', '.join(weights['fit_datasets']) or 'nothing'}; "
+            f"mAP of the members there: {', '.join(columns)}). "
+            f"{' '.join(weights['notes'])} Scores of the ensemble on that split are optimistic by nature."
+        )
+        parts.append(figure(chart, caption))
+    return "".join(parts)
+
+
+def _classes(material: Material) -> str:
+    parts = []
+    kinds = kinds_of(material.models)
+    for split in _splits(material):
+        models = [model for model in _scored(material.models, split) if not model.members] or material.models
+        models = models[:4]
+        choice = models[0].views(split)[0]
+        table_of = models[0].table(split, DETECTED, choice)
+        if table_of is None:
+            continue
+        rows = sorted(table_of["per_class"], key=lambda row: (row["kind"], row["name"]))
+        bars = []
+        for row in rows:
+            values = [model.class_ap(split, DETECTED, model.views(split)[0], row["id"]) for model in models]
+            numbers = tuple(value.mean if value else None for value in values)
+            bars.append(
+                Bar(row["name"], numbers, colour_of(row["kind"], kinds), f"({row['truths']:,} labels)")
+            )
+        key = legend({KIND_MEANING.get(kind, kind): colour_of(kind, kinds) for kind in kinds})
+        caption = (
+            f"AP of each class, {note_on(models[0], split, DETECTED, choice)}; pool {UNION}, detected boxes."
+        )
+        parts.append(f"<h3>Split {esc(split)}</h3><p>{key}</p>")
+        parts.append(figure(bar_chart(bars, [model.name for model in models]), caption))
+    return "".join(parts)
+
+
+def _keyframes(material: Material) -> str:
+    if not material.pictures:
+        return ""
+    text = (
+        "Solid boxes are detected people: green where the truth has a person there, red where it has none; "
+        "dashed white is the truth, dashed orange a person whom no box overlaps. Below each picture: actions that were "
+        "said rightly (✓), wrongly (✗), and those of the truth that were not said."
+    )
+    cards = "".join(card(picture) for picture in material.pictures)
+    return f'{paragraph(text, "note")}<div class="cards">{cards}</div>'
+
+
+def _training(material: Material) -> str:
+    rows = [(name, last_numbers(history)) for name, history in material.histories.items()]
+    if not rows:
+        return ""
+    charts = history_charts(material.histories)
+    return charts + table(
+        ("training", "recorded numbers"), rows, "What each training recorded beside its curve."
+    )
+
+
+def _coverage(material: Material) -> str:
+    return coverage_html(material.coverage) if material.coverage else ""
+
+
+def _cost(material: Material) -> str:
+    if not material.costs:
+        return ""
+    rows = [
+        (
+            cost.stage,
+            cost.jobs or None,
+            spell_seconds(cost.seconds) if cost.jobs else None,
+            f"{cost.peak_mib:,.0f}" if cost.peak_mib else None,
+            cost.files or None,
+            spell_bytes(cost.size) if cost.files else None,
+        )
+        for cost in material.costs
+    ]
+    seconds, size = sum(cost.seconds for cost in material.costs), sum(cost.size for cost in material.costs)
+    caption = f"In all {spell_seconds(seconds)} of job time, {spell_bytes(size)} on disk; jobs may overlap."
+    return table(("stage", "jobs", "job time", "peak MiB", "files", "on disk"), rows, caption)
+
+
+def _origin(material: Material) -> str:
+    parts = []
+    if material.origins:
+        parts.append(
+            table(
+                ("input", "fingerprint"),
+                material.origins,
+                "Fingerprints of everything this page was made of.",
+            )
+        )
+    if material.configuration:
+        parts.append(details("Configuration of the run", material.configuration))
+    return "".join(parts)
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.2f}"

@@ -1,0 +1,176 @@
+"""Write report.html and table.txt from the metrics, histories, tables and pictures of a run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from stages.lib.artifacts.files import file_sha, write_text
+from stages.lib.artifacts.frames import FrameReader
+from stages.lib.artifacts.loading import load_index, load_predictions
+from stages.lib.artifacts.predictions import DETECTED
+from stages.lib.artifacts.reader import open_artifact
+from stages.lib.artifacts.schemas import DECODE
+from stages.lib.artifacts.scored import evaluated_rows, matching_rows
+from stages.lib.cli import by_name, named_path, parse, run_stage, stage_parser
+from stages.lib.config.payloads import ReportPayload
+from stages.lib.config.report import ReportConfig
+from stages.lib.config.versions import VERSIONS
+from stages.lib.errors import StageError
+from stages.report.core import Material, build_page, plain_tables
+from stages.report.costs import stage_costs
+from stages.report.coverage import read_coverage
+from stages.report.metrics import read_models
+from stages.report.pictures import Picture, choose, people_of
+
+_FILES = (
+    (
+        "--metrics",
+        "NAME",
+        "metrics.json of evaluate; several files of one NAME are its seeds; order of the rows",
+    ),
+    ("--histories", "NAME", "history.json of a training; `train/acar` and `train/linear` share a chart"),
+    ("--coverage", "DATASET", "tables of index coverage"),
+    ("--index", "DATASET", "files of index (pictures)"),
+    ("--decode", "DATASET", "files of decode (pictures)"),
+    ("--scores", "DATASET", "files of predict or ensemble whose answers are shown (pictures)"),
+)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command; returns the exit code."""
+    parser = stage_parser("report", __doc__)
+    for flag, name, text in _FILES:
+        parser.add_argument(
+            flag, type=named_path, nargs="+", action="extend", default=[], metavar=f"{name}=FILE", help=text
+        )
+    parser.add_argument("--persons", type=Path, help="json of evaluate persons")
+    parser.add_argument("--weights", type=Path, help="weights.json of ensemble")
+    parser.add_argument(
+        "--benchmarks", type=Path, help="folder of Snakemake's benchmark files, a folder per stage"
+    )
+    parser.add_argument(
+        "--results", type=Path, help="folder whose subfolders' sizes are shown, a folder per stage"
+    )
+    parser.add_argument("--configuration", type=Path, help="text file with the run's configuration")
+    parser.add_argument("--split", default="", help="split of the pictures: val, or what has keyframes")
+    bank = "names of --metrics for the statement on the bank: head with bank, its control, head without bank"
+    parser.add_argument(
+        "--bank", nargs=3, default=("", "", ""), metavar=("WITH", "CONTROL", "BASE"), help=bank
+    )
+    parser.add_argument("--bank-kind", default="d", help="kind of classes of that statement")
+    parser.add_argument("--out-dir", type=Path, required=True)
+    return run_stage("report", ReportPayload, parse(parser, argv), _work)
+
+
+def _work(args: argparse.Namespace, payload: ReportPayload, text: str) -> dict[str, object]:
+    histories = {name: _json(paths[0]) for name, paths in by_name(args.histories).items()}
+    persons = _json(args.persons) if args.persons else {}
+    material = Material(
+        run=payload.run,
+        models=read_models(by_name(args.metrics)),
+        persons=persons if isinstance(persons, dict) else {},
+        histories=histories,
+        weights=_json(args.weights) if args.weights else {},
+        coverage={
+            name: [row for path in paths for row in read_coverage(path)]
+            for name, paths in by_name(args.coverage).items()
+        },
+        costs=stage_costs(args.benchmarks, args.results, list(VERSIONS)),
+        pictures=_pictures(args, payload.report),
+        bank=(*args.bank, args.bank_kind),
+        configuration=args.configuration.read_text() if args.configuration else "",
+        origins=_origins(args),
+    )
+    write_text(args.out_dir / "report.html", build_page(material))
+    write_text(args.out_dir / "table.txt", plain_tables(material))
+    return {"models": len(material.models), "pictures": len(material.pictures), "trainings": len(histories)}
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise StageError(
+            f"cannot read it as JSON ({error})", str(path), "re-run the stage that writes it"
+        ) from None
+
+
+def _origins(args: argparse.Namespace) -> list[tuple[str, str]]:
+    """Fingerprints of artifacts, and sha256 of the other files."""
+    found = []
+    for flag in ("index", "decode", "scores"):
+        for name, path in getattr(args, flag):
+            with open_artifact(path) as artifact:
+                found.append((f"{flag} {name} {path.name}", artifact.fingerprint))
+    for flag in ("metrics", "histories", "coverage"):
+        found += [(f"{flag} {name}", file_sha(path)) for name, path in getattr(args, flag)]
+    found += [(path.name, file_sha(path)) for path in (args.persons, args.weights, args.config) if path]
+    return found
+
+
+def _pictures(args: argparse.Namespace, cfg: ReportConfig) -> list[Picture]:
+    """The same number of keyframes from each data set."""
+    scores, decoded = by_name(args.scores), by_name(args.decode)
+    names = [name for name in by_name(args.index) if name in scores and name in decoded]
+    pictures: list[Picture] = []
+    for number, name in enumerate(names):
+        share = cfg.keyframes // len(names) + (number < cfg.keyframes % len(names))
+        files = {"index": by_name(args.index)[name], "decode": decoded[name], "scores": scores[name]}
+        pictures += _pictures_of(name, files, share, args.split, cfg)
+    return pictures
+
+
+def _pictures_of(
+    name: str, files: Mapping[str, Sequence[Path]], count: int, split: str, cfg: ReportConfig
+) -> list[Picture]:
+    index, _ = load_index(files["index"], name)
+    predictions, _ = load_predictions(files["scores"], name)
+    splits = [split] if split else sorted(set(index.split), key=lambda found: found != "val")
+    rows = next((found for found in (evaluated_rows(index, one) for one in splits) if len(found)), None)
+    if rows is None or count == 0 or not index.classes.ids:
+        return []
+    frames = _frames(files["decode"])
+    shown = choose(index, rows[[_has(frames, index.keyframes.keys()[k]) for k in rows]], count)
+    place = matching_rows(index, shown, predictions.keyframes, name)
+    boxset = predictions.boxset(DETECTED, name).take(place)
+    probabilities = boxset.probabilities(tuple(boxset.values), index.classes.pose_indices(), "logit")
+    pictures = []
+    for number, k in enumerate(shown):
+        video, time = index.keyframes.keys()[k]
+        jpeg, size = frames[video, time]
+        truth, found = index.truth().of(k), boxset.boxes.of(number)
+        people = people_of(
+            index.truth_boxes[truth],
+            index.truth_labels[truth],
+            boxset.boxes.boxes[found],
+            probabilities[found],
+            index.classes.names,
+            cfg.top,
+            cfg.min_probability,
+        )
+        row = int(index.keyframes.video[k])
+        title = f"{name}: {index.name[row]} at {time / 1000:g} s ({index.split[row]})"
+        boxes = tuple(tuple(box) for box in index.truth_boxes[truth].tolist())
+        pictures.append(Picture(title, jpeg, size, people, boxes))
+    return pictures
+
+
+def _frames(paths: Sequence[Path]) -> dict[tuple[str, int], tuple[bytes, tuple[int, int]]]:
+    """JPEG bytes and size of every keyframe that could be decoded."""
+    found = {}
+    with ExitStack() as stack:
+        for path in paths:
+            reader = FrameReader(stack.enter_context(open_artifact(path, DECODE)))
+            for k, key in enumerate(reader.keyframes.keys()):
+                width, height = reader.key_size[reader.keyframes.video[k]].tolist()
+                found[key] = (reader.key(k), (width, height))
+    return found
+
+
+def _has(frames: Mapping[tuple[str, int], tuple[bytes, tuple[int, int]]], key: tuple[str, int]) -> bool:
+    return bool(frames.get(key, (b"",))[0])

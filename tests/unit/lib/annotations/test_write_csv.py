@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stages.lib.annotations.ava_csv import read_detections, read_truth
+from stages.lib.annotations.write_csv import spell_seconds, write_detections, write_truth
+from stages.lib.metrics.tables import DetectionsTable
+from tests.unit.lib.metrics.tables_for_tests import LEFT, RIGHT, detections_of, truth_of
+
+
+def text_of(table: DetectionsTable, **more: Any) -> str:
+    stream = io.StringIO()
+    write_detections(stream, table, **more)
+    return stream.getvalue()
+
+
+def test_rows_are_spelled_in_the_official_form_and_order() -> None:
+    rows = [("w", 5.016949, RIGHT, 80, 0.25), ("v", 902, LEFT, 12, 1.0), ("v", 901, LEFT, 1, 1 / 3)]
+    assert text_of(detections_of(rows), truth=truth_of([("w", 5.016949)])).splitlines() == [
+        "v,0901,0.100000,0.100000,0.400000,0.900000,1,0.333333",
+        "v,0902,0.100000,0.100000,0.400000,0.900000,12,1.000000",
+        "w,5.016949,0.600000,0.100000,0.900000,0.900000,80,0.250000",
+    ]
+    assert (
+        text_of(detections_of(rows), decimals=3).splitlines()[2]
+        == "w,5.017000,0.600,0.100,0.900,0.900,80,0.250"
+    )
+
+
+def test_keyframe_order_of_the_table_leaves_no_trace() -> None:
+    rows = [
+        (f"v{v}", t, box, c, s)
+        for v in range(3)
+        for t in range(3)
+        for box, c, s in [(LEFT, 3, 0.5), (RIGHT, 1, 0.75)]
+    ]
+    groups = [rows[i : i + 2] for i in range(0, len(rows), 2)]
+    order = np.random.default_rng(0).permutation(len(groups))
+    mixed = [row for i in order for row in groups[i]]
+    assert text_of(detections_of(mixed)) == text_of(detections_of(rows))
+
+
+def test_what_was_written_is_read_back(tmp_path: Path) -> None:
+    table = detections_of([("-v", 902, LEFT, 12, 0.123456), ("w_1", 7.25, RIGHT, 80, 0.5)])
+    path = tmp_path / "found.csv"
+    path.write_text(text_of(table))
+    back, _ = read_detections(path)
+    for name in ("video", "timestamp_ms", "boxes", "class_id", "score"):
+        np.testing.assert_array_equal(vars(back)[name], vars(table)[name])
+    assert text_of(detections_of([])) == ""
+
+
+def test_truth_round_trip_with_and_without_persons(tmp_path: Path) -> None:
+    truth = truth_of([("v", 902), ("w", 5.016949, LEFT, 12), ("w", 5.016949, RIGHT, 80), ("w", 1.5)])
+    for persons, columns in ((True, 8), (False, 7)):
+        stream = io.StringIO()
+        write_truth(stream, truth, persons=persons)
+        lines = stream.getvalue().splitlines()
+        assert [line.count(",") + 1 for line in lines] == [2, 2, columns, columns]
+        path = tmp_path / "truth.csv"
+        path.write_text(stream.getvalue())
+        back, counts = read_truth(path)
+        assert counts.negatives == 2
+        np.testing.assert_array_equal(back.boxes, truth.boxes)
+        assert sorted(back.key_seconds) == sorted(truth.key_seconds)
+
+
+def test_spelling_of_seconds() -> None:
+    assert [spell_seconds(s) for s in (2.0, 902.0, 1798.0, 5.016949, 0.5)] == [
+        "0002",
+        "0902",
+        "1798",
+        "5.016949",
+        "0.500000",
+    ]

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stages.lib.metrics.ava import frame_map
+from stages.lib.metrics.tables import (
+    concat_detections,
+    concat_truths,
+    count_duplicates,
+    detections_from_dense,
+    to_milliseconds,
+    truth_from_dense,
+)
+from tests.unit.lib.metrics.tables_for_tests import LEFT, RIGHT, detections_of, truth_of
+
+
+def test_seconds_become_the_nearest_millisecond() -> None:
+    assert to_milliseconds([5.016949, 902, 0.0004, 0.0005, 1798.9999]).tolist() == [
+        5017,
+        902000,
+        0,
+        1,
+        1799000,
+    ]
+
+
+def test_dense_truth_has_a_row_per_label_and_keeps_empty_keyframes() -> None:
+    truth = truth_from_dense(
+        ["v", "w"],
+        [0, 1, 1],
+        [1000, 1000, 2000],
+        [LEFT, RIGHT],
+        [0, 2, 2, 2],
+        [[1, 1], [0, 1]],
+        (3, 7),
+        person_id=[4, 5],
+    )
+    assert truth.class_id.tolist() == [3, 7, 7]
+    assert truth.person_id.tolist() == [4, 4, 5]
+    assert truth.timestamp_ms.tolist() == [1000] * 3
+    np.testing.assert_array_equal(truth.boxes, [LEFT, LEFT, RIGHT])
+    assert len(truth.key_ms) == 3
+
+
+def test_dense_detections_run_box_by_box() -> None:
+    table = detections_from_dense(
+        ["v"],
+        [0, 0, 0],
+        [1, 2, 3],
+        np.array([LEFT, RIGHT], np.float32),
+        [0, 1, 1, 2],
+        np.array([[0.1, 0.2], [0.3, 0.4]]),
+        (3, 7),
+    )
+    assert table.class_id.tolist() == [3, 7, 3, 7]
+    assert table.score.tolist() == [0.1, 0.2, 0.3, 0.4]
+    assert table.timestamp_ms.tolist() == [1, 1, 3, 3]
+
+
+def test_no_boxes_is_a_normal_case() -> None:
+    truth = truth_from_dense(["v"], [0], [0], np.zeros((0, 4)), [0, 0], np.zeros((0, 2)), (1, 3))
+    table = detections_from_dense(["v"], [0], [0], np.zeros((0, 4)), [0, 0], np.zeros((0, 2)), (1, 3))
+    assert frame_map(truth, table, (1, 3)).counts.keyframes == 1
+
+
+def test_a_pool_is_scored_as_one() -> None:
+    truths = [truth_of([("b", 1, LEFT, 1)]), truth_of([("a", 1, LEFT, 1)])]
+    found = [detections_of([("b", 1, LEFT, 1, 0.4)]), detections_of([("a", 1, RIGHT, 1, 0.9)])]
+    pool = concat_truths(truths)
+    assert pool.videos == ("a", "b")
+    result = frame_map(pool, concat_detections(found), (1,))
+    assert result.ap[0] == pytest.approx(0.25)  # not the mean of 1 and 0
+
+
+def test_duplicates_are_rows_with_equal_keyframe_box_and_class() -> None:
+    row = ("v", 1, LEFT, 1)
+    assert (
+        count_duplicates(truth_of([row, row, ("v", 2, LEFT, 1), ("w", 1, LEFT, 1), ("v", 1, RIGHT, 1), row]))
+        == 2
+    )
+    assert count_duplicates(detections_of([(*row, 0.1), (*row, 0.2)])) == 1
+    assert count_duplicates(truth_of([])) == 0
+
+
+def test_splits_must_cover_the_boxes() -> None:
+    with pytest.raises(AssertionError, match="row_splits"):
+        truth_from_dense(["v"], [0], [0], [LEFT], [0, 2], [[1]], (1,))

@@ -1,0 +1,42 @@
+"""ensemble: fuses the predictions of several heads with weights per class, fitted where there is ground truth."""
+
+
+rule ensemble:
+    """Fused scores of all data sets."""
+    input:
+        config="<results>/config/ensemble/{ensemble}.json",
+        index=shards_of("index", CONFIG.datasets),
+        predictions=lambda wildcards: [
+            path for _, folder in members(wildcards.ensemble) for path in shards_of(folder, CONFIG.datasets)
+        ],
+    output:
+        scores=expand("<results>/ensemble/{{ensemble}}/{dataset}.h5", dataset=CONFIG.datasets),
+        weights="<results>/ensemble/{ensemble}/weights.json",
+    log:
+        "<logs>/ensemble/{ensemble}.log",
+    benchmark:
+        "<benchmarks>/ensemble/{ensemble}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=growing(6000),
+        runtime=growing(120),
+    params:
+        sha=sha("ensemble", "ensemble"),
+        index=named("index", CONFIG.datasets),
+        predictions=lambda wildcards: [
+            f"{member}={path}"
+            for member, folder in members(wildcards.ensemble)
+            for path in named(folder, CONFIG.datasets)
+        ],
+        folder=lambda wildcards, output: str(Path(output[0]).parent),
+    shell:
+        "python -m stages.ensemble"
+        " --config {input.config:q}"
+        " --config-sha {params.sha}"
+        " --refusal {log:q}.refused"
+        " --index {params.index:q}"
+        " --predictions {params.predictions:q}"
+        " --out-dir {params.folder:q}"
+        " > {log:q} 2>&1"

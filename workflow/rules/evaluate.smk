@@ -1,0 +1,86 @@
+"""evaluate: frame mAP of every head and ensemble on each annotated data set and on their union.
+
+persons is the same stage's average precision of the person boxes.
+"""
+
+
+rule evaluate:
+    """Metrics of one head (with one seed) or ensemble, per-class table and csv of its detections."""
+    input:
+        config="<results>/config/evaluate/all.json",
+        index=shards_of("index", CONFIG.annotated),
+        scores=lambda wildcards: scores(wildcards.model),
+        kinds=lambda wildcards: kinds_files(),
+    output:
+        metrics="<results>/evaluate/{model}/metrics.json",
+        classes="<results>/evaluate/{model}/per_class.csv",
+        detections=expand("<results>/evaluate/{{model}}/submission-{split}.csv", split=EVALUATED),
+    log:
+        "<logs>/evaluate/{model}.log",
+    benchmark:
+        "<benchmarks>/evaluate/{model}.tsv"
+    wildcard_constraints:
+        model="[a-z0-9][a-z0-9-]*(/seed[0-9]+)?",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(120),
+    params:
+        sha=lambda wildcards: text_sha(settings("evaluate", "all")),
+        index=named("index", CONFIG.annotated),
+        scores=lambda wildcards: score_flags(wildcards.model),
+        views=lambda wildcards: view_choices(wildcards.model),
+        kinds=optional("--kinds", KINDS),
+        splits=EVALUATED,
+        folder=lambda wildcards, output: str(Path(output[0]).parent),
+    shell:
+        "python -m stages.evaluate"
+        " --config {input.config:q}"
+        " --config-sha {params.sha}"
+        " --refusal {log:q}.refused"
+        " --index {params.index:q}"
+        " {params.scores:q}"
+        " --views {params.views:q}"
+        " --boxsets detected truth"
+        " --splits {params.splits:q}"
+        " {params.kinds:q}"
+        " --name {wildcards.model:q}"
+        " --out-dir {params.folder:q}"
+        " > {log:q} 2>&1"
+
+
+rule persons:
+    """Average precision of the person boxes of each annotated data set."""
+    input:
+        config="<results>/config/evaluate/all.json",
+        index=shards_of("index", CONFIG.annotated),
+        detections=[path for _, path in person_boxes()],
+    output:
+        "<results>/evaluate/persons.json",
+    log:
+        "<logs>/persons.log",
+    benchmark:
+        "<benchmarks>/persons.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(60),
+    params:
+        sha=lambda wildcards: text_sha(settings("evaluate", "all")),
+        index=named("index", CONFIG.annotated),
+        detections=[f"{dataset}={path}" for dataset, path in person_boxes()],
+        splits=EVALUATED,
+    shell:
+        "python -m stages.evaluate persons"
+        " --config {input.config:q}"
+        " --config-sha {params.sha}"
+        " --refusal {log:q}.refused"
+        " --index {params.index:q}"
+        " --detections {params.detections:q}"
+        " --splits {params.splits:q}"
+        " --out {output:q}"
+        " > {log:q} 2>&1"

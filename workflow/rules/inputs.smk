@@ -1,0 +1,245 @@
+"""Which files each rule reads: pure functions of the configuration. No rules here.
+
+Weights that the configuration gives are inputs as they are (`ancient`: a newer time alone re-runs nothing); what would
+have made them is then not in the graph.
+"""
+
+
+def drawn_parts(dataset, *parts):
+    """The folders of a drawn data set; nothing for others, whose files the manifest and the flags name."""
+    folder = f"{RESULTS}/synthesize/{dataset}"
+    return [f"{folder}/{part}" for part in parts] if CONFIG.datasets[dataset].synthesized else []
+
+
+def shards_of(folder, datasets):
+    """The artifacts of a folder for every shard of the data sets, in one order that all rules share."""
+    return [f"{RESULTS}/{folder}/{dataset}/{shard}.h5" for dataset in datasets for shard in SHARDS[dataset]]
+
+
+def named(folder, datasets):
+    """The same with the data set's name before each path: DATASET=FILE."""
+    return [f"{dataset}={path}" for dataset in datasets for path in shards_of(folder, [dataset])]
+
+
+def optional(flag, path):
+    """The words of a flag that stands only where there is something to give it."""
+    return [flag, path] if path else []
+
+
+def listed(flag, paths):
+    """FLAG NAME=FILE NAME=FILE... from a mapping or pairs, or nothing."""
+    pairs = paths.items() if hasattr(paths, "items") else paths
+    return [flag, *(f"{name}={path}" for name, path in pairs)] if pairs else []
+
+
+# ---- videos and annotations ----
+
+
+def annotation_files(dataset):
+    data = SOURCES[dataset]
+    if data.synthesized:
+        return drawn_parts(dataset, "annotations")
+    return [*data.annotations.values(), *data.excluded.values(), *filter(None, [data.labelmap])]
+
+
+def annotation_flags(dataset):
+    data = SOURCES[dataset]
+    flags = listed("--annotations", data.annotations) + listed("--excluded", data.excluded)
+    return flags + optional("--labelmap", data.labelmap)
+
+
+def class_files(backbone):
+    dataset = CONFIG.backbones[backbone].pretrain.dataset
+    return drawn_parts(dataset, "videos", "annotations") or list(SOURCES[dataset].classes.values())
+
+
+def class_source(backbone):
+    return SOURCES[CONFIG.backbones[backbone].pretrain.dataset]
+
+
+def state_of_videos(dataset, shard):
+    """Sizes and times of a shard's own videos: a replaced one re-runs its shard. Not for sheets, which may be huge."""
+    if CONFIG.datasets[dataset].format != "videos":
+        return None
+    paths = [Path(video.path) for video in videos(dataset)[shard]]
+    stats = [path.stat() for path in paths if path.is_file()]
+    return text_sha(canonical_json({"videos": [[stat.st_size, stat.st_mtime_ns] for stat in stats]}))
+
+
+# ---- weights ----
+
+
+def made(stage, variant):
+    return f"{RESULTS}/{stage}/{variant}/weights.safetensors"
+
+
+def detector_weights(detector):
+    given = CONFIG.detectors[detector].weights
+    return ancient(given) if given else made("train_detector", detector)
+
+
+def backbone_weights(backbone):
+    given = CONFIG.backbones[backbone].weights
+    return ancient(given) if given else made("pretrain", backbone)
+
+
+def head_weights(head, seed):
+    given = CONFIG.heads[head].weights
+    return ancient(given) if given else made("train", f"{head}/seed{seed}")
+
+
+def initial_detector(detector):
+    init = CONFIG.detectors[detector].init
+    return detector_weights(init) if init else []
+
+
+def initial_head(head, seed):
+    init = CONFIG.heads[head].init
+    return head_weights(init, seed) if init else []
+
+
+def head_of_bank(bank):
+    chosen = CONFIG.banks[bank]
+    return head_weights(chosen.head, chosen.head_seed) if chosen.head else []
+
+
+# ---- artifacts of one shard ----
+
+
+def box_origin(detector, dataset):
+    """What detect reads its boxes from: the detector's weights, or the csv with given boxes."""
+    return ancient(CONFIG.datasets[dataset].boxes) if detector == "given" else detector_weights(detector)
+
+
+def boxes(dataset, shard):
+    return f"{RESULTS}/detect/{CONFIG.datasets[dataset].detector or 'given'}/{dataset}/{shard}.h5"
+
+
+def maps(backbone, dataset, shard):
+    return f"{RESULTS}/extract/{backbone}/{dataset}/{shard}.h5"
+
+
+VIEWS_FILE = "<results>/extract/{backbone}/{dataset}/{shard}.views.h5"
+OTHER_VIEWS = {"views": VIEWS_FILE if CONFIG.extract.keep_views else temp(VIEWS_FILE)}
+if len(CONFIG.extract.views) == 1:
+    OTHER_VIEWS = {}
+
+
+def other_views(backbone, dataset, shard):
+    return f"{RESULTS}/extract/{backbone}/{dataset}/{shard}.views.h5" if OTHER_VIEWS else []
+
+
+def bank_of(head, dataset, shard):
+    memory = CONFIG.heads[head].memory
+    return f"{RESULTS}/bank/{memory.bank}/{dataset}/{shard}.h5" if memory else []
+
+
+# ---- artifacts of many shards ----
+
+
+def training(artifact, head):
+    """`artifact(dataset, shard)` for all shards that a head is trained on."""
+    return [artifact(dataset, shard) for dataset in CONFIG.training_sets(head) for shard in SHARDS[dataset]]
+
+
+def members(ensemble):
+    """(MEMBER, folder of its predictions) of an ensemble."""
+    parts = [(member, member_parts(member)) for member in CONFIG.ensembles[ensemble].members]
+    return [(member, f"predict/{head}/seed{seed}") for member, (head, seed) in parts]
+
+
+# ---- what is evaluated ----
+
+HEADS = [f"{key}/seed{seed}" for key, head in CONFIG.heads.items() for seed in head.seeds]
+MODELS = [*HEADS, *CONFIG.ensembles]
+EVALUATED = [
+    split
+    for split in ("val", "test")
+    if any(split in SOURCES[dataset].annotations for dataset in CONFIG.annotated)
+]
+KINDS = next((data.kinds for data in SOURCES.values() if data.kinds), None)
+
+
+def scores(model):
+    """The files with a model's scores on the annotated data sets: predictions of a head, fused scores of an ensemble."""
+    return [words.partition("=")[2] for words in score_flags(model)[1:]]
+
+
+def score_flags(model):
+    """--predictions or --scores, and DATASET=FILE for each file."""
+    if model not in CONFIG.ensembles:
+        return ["--predictions", *named(f"predict/{model}", CONFIG.annotated)]
+    fused = f"{RESULTS}/ensemble/{model}"
+    return ["--scores", *(f"{dataset}={fused}/{dataset}.h5" for dataset in CONFIG.annotated)]
+
+
+def view_choices(model):
+    """What is averaged: the canonical view alone, then all of them. An ensemble has fused its views already."""
+    single = CONFIG.extract.views[0]
+    return [single, "all"] if OTHER_VIEWS and model not in CONFIG.ensembles else ["all"]
+
+
+def kinds_files():
+    """The csv with the kinds of classes: part of the drawn folder, or a file of its own."""
+    for dataset, data in SOURCES.items():
+        if KINDS is not None and data.kinds == KINDS:
+            return drawn_parts(dataset, "annotations") or [KINDS]
+    return []
+
+
+def person_boxes():
+    """(data set, file) of the person boxes of all annotated shards."""
+    return [(dataset, boxes(dataset, shard)) for dataset in CONFIG.annotated for shard in SHARDS[dataset]]
+
+
+# ---- what is shown ----
+
+OWN = [dataset for dataset in CONFIG.datasets if dataset not in CONFIG.annotated]
+REPORTS = [f"{RESULTS}/report/report.html"] if CONFIG.annotated else []
+ANNOTATED = [f"{RESULTS}/annotate/{dataset}" for dataset in OWN]
+# The model whose answers are shown in pictures and videos: the first ensemble, else the last head.
+SHOWN = next(iter(CONFIG.ensembles), HEADS[-1])
+PLAYGROUND_WEIGHTS = [path for key, path, _ in given_paths(CONFIG) if path.startswith("results/playground/")]
+
+
+def metrics():
+    """(head or ensemble, its metrics), several times the same head where it has several seeds."""
+    return [(model.partition("/seed")[0], f"{RESULTS}/evaluate/{model}/metrics.json") for model in MODELS]
+
+
+def histories():
+    """(stage/variant, history) of everything that is trained in this run."""
+    detectors = {CONFIG.datasets[dataset].detector for dataset in CONFIG.annotated}
+    heads = {key: head for key, head in CONFIG.heads.items() if not head.weights}
+    backbones = {
+        head.backbone for head in CONFIG.heads.values() if not CONFIG.backbones[head.backbone].weights
+    }
+    names = [f"pretrain/{key}" for key in sorted(backbones)]
+    names += [
+        f"train_detector/{key}" for key in sorted(detectors - {None}) if not CONFIG.detectors[key].weights
+    ]
+    found = [(name, f"{RESULTS}/{name}/history.json") for name in names]
+    for key, head in heads.items():
+        found += [
+            (f"train/{key}", f"{RESULTS}/train/{key}/seed{seed}/history.json") for seed in head.seeds[:1]
+        ]
+    return found
+
+
+def answers(dataset):
+    """The files with what the shown model says about a data set."""
+    if SHOWN in CONFIG.ensembles:
+        return [f"{RESULTS}/ensemble/{SHOWN}/{dataset}.h5"]
+    return shards_of(f"predict/{SHOWN}", [dataset])
+
+
+def bank_claim():
+    """--bank WITH CONTROL BASE: a head with a bank, the same with a window of nothing, and the head both start from."""
+    for key, head in CONFIG.heads.items():
+        if not (head.memory and head.memory.window and head.init):
+            continue
+        for control, other in CONFIG.heads.items():
+            same = other.memory and other.memory.window == 0 and other.memory.bank == head.memory.bank
+            if same and other.init == head.init:
+                return ["--bank", key, control, head.init]
+    return []

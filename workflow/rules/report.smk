@@ -1,0 +1,112 @@
+"""report: what the run found.
+
+report      one self-contained html page about the annotated data sets, and its main table as text
+annotate    csv of all detections and annotated videos of a data set without ground truth
+"""
+
+
+rule report:
+    """The page and the main table."""
+    input:
+        config="<results>/config/report/all.json",
+        configuration="<results>/config/run/all.json",
+        metrics=[path for _, path in metrics()],
+        persons="<results>/evaluate/persons.json",
+        histories=[path for _, path in histories()],
+        coverage=expand("<results>/coverage/{dataset}.tsv", dataset=CONFIG.annotated),
+        index=shards_of("index", CONFIG.annotated),
+        decode=shards_of("decode", CONFIG.annotated),
+        scores=scores(SHOWN),
+        weights=f"{RESULTS}/ensemble/{SHOWN}/weights.json" if SHOWN in CONFIG.ensembles else [],
+    output:
+        page=report(
+            "<results>/report/report.html",
+            category="Report",
+            caption="../report/page.rst",
+        ),
+        table=report(
+            "<results>/report/table.txt",
+            category="Report",
+            caption="../report/table.rst",
+        ),
+    log:
+        "<logs>/report.log",
+    benchmark:
+        "<benchmarks>/report.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(60),
+    params:
+        sha=lambda wildcards: text_sha(settings("report", "all")),
+        metrics=[f"{name}={path}" for name, path in metrics()],
+        histories=lambda wildcards: listed("--histories", histories()),
+        coverage=[f"{dataset}={RESULTS}/coverage/{dataset}.tsv" for dataset in CONFIG.annotated],
+        index=named("index", CONFIG.annotated),
+        decode=named("decode", CONFIG.annotated),
+        scores=score_flags(SHOWN)[1:],
+        weights=lambda wildcards, input: optional("--weights", input.weights),
+        bank=bank_claim(),
+        benchmarks=lambda wildcards: f"benchmarks/{CONFIG.run}",
+        results=lambda wildcards: RESULTS,
+        folder=lambda wildcards, output: str(Path(output[0]).parent),
+    shell:
+        "python -m stages.report"
+        " --config {input.config:q}"
+        " --config-sha {params.sha}"
+        " --refusal {log:q}.refused"
+        " --metrics {params.metrics:q}"
+        " --persons {input.persons:q}"
+        " {params.histories:q}"
+        " --coverage {params.coverage:q}"
+        " --index {params.index:q}"
+        " --decode {params.decode:q}"
+        " --scores {params.scores:q}"
+        " {params.weights:q}"
+        " {params.bank:q}"
+        " --benchmarks {params.benchmarks:q}"
+        " --results {params.results:q}"
+        " --configuration {input.configuration:q}"
+        " --out-dir {params.folder:q}"
+        " > {log:q} 2>&1"
+
+
+rule annotate:
+    """Csv of all detections, and each video with its people and actions drawn into it."""
+    input:
+        config="<results>/config/report/all.json",
+        index=lambda wildcards: shards_of("index", [wildcards.dataset]),
+        decode=lambda wildcards: shards_of("decode", [wildcards.dataset]),
+        manifest=lambda wildcards: [
+            f"{RESULTS}/manifest/{wildcards.dataset}/{shard}.tsv" for shard in SHARDS[wildcards.dataset]
+        ],
+        scores=lambda wildcards: answers(wildcards.dataset),
+    output:
+        directory("<results>/annotate/{dataset}"),
+    log:
+        "<logs>/annotate/{dataset}.log",
+    benchmark:
+        "<benchmarks>/annotate/{dataset}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(240),
+    params:
+        sha=lambda wildcards: text_sha(settings("report", "all")),
+        warning=["--warn-playground"] if PLAYGROUND_WEIGHTS else [],
+    shell:
+        "python -m stages.report videos"
+        " --config {input.config:q}"
+        " --config-sha {params.sha}"
+        " --refusal {log:q}.refused"
+        " --index {input.index:q}"
+        " --decode {input.decode:q}"
+        " --predictions {input.scores:q}"
+        " --manifest {input.manifest:q}"
+        " {params.warning:q}"
+        " --out-dir {output:q}"
+        " > {log:q} 2>&1"
