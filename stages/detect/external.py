@@ -69,7 +69,9 @@ def parse_boxes(lines: Iterable[str], name: str, videos: Mapping[str, str]) -> E
     return ExternalBoxes(tuple(ids), np.array(times, dtype=np.int64), boxes_N4, scores_N, clipped)
 
 
-def place_boxes(external: ExternalBoxes, keyframes: Sequence[tuple[str, int]], min_score: float = 0.0) -> PlacedBoxes:
+def place_boxes(
+    external: ExternalBoxes, keyframes: Sequence[tuple[str, int]], min_score: float = 0.0
+) -> PlacedBoxes:
     """Boxes with score >= `min_score` on keyframes (video id, time in ms), a repeated box once, with its best score."""
     known = set(keyframes)
     rows: dict[tuple[str, int], list[int]] = defaultdict(list)
@@ -94,7 +96,11 @@ def _distinct(external: ExternalBoxes, rows: list[int]) -> np.ndarray:
 def _video(text: str, videos: Mapping[str, str], where: str) -> str:
     if text not in videos:
         some = ", ".join(sorted(videos)[:5])
-        raise StageError(f"unknown video {text!r}", where, f"use the videos of the data set ({some}, ...), or drop the line")
+        raise StageError(
+            f"unknown video {text!r}",
+            where,
+            f"use the videos of the data set ({some}, ...), or drop the line",
+        )
     return videos[text]
 
 
@@ -113,7 +119,11 @@ def _box(cells: Sequence[str], where: str) -> tuple[list[float], bool]:
     values = [_number(cell, what, where) for cell, what in zip(cells, ("x1", "y1", "x2", "y2"), strict=True)]
     for value, what in zip(values, ("x1", "y1", "x2", "y2"), strict=True):
         if not -MARGIN <= value <= 1.0 + MARGIN:
-            raise StageError(f"{what} is {value:g}, outside the frame by more than 1 %", where, "divide pixels by the frame size")
+            raise StageError(
+                f"{what} is {value:g}, outside the frame by more than 1 %",
+                where,
+                "divide pixels by the frame size",
+            )
     box = [min(max(value, 0.0), 1.0) for value in values]
     if box[0] >= box[2] or box[1] >= box[3]:
         raise StageError(f"the box {', '.join(f'{v:g}' for v in values)} is inverted or empty", where, FORM)

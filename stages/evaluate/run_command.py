@@ -70,11 +70,11 @@ def _work(args: argparse.Namespace, payload: EvaluatePayload, text: str) -> dict
     combinations = list(itertools.product(args.splits, args.boxsets, choices))
     for split, boxset, views in track(combinations, len(combinations), "evaluate"):
         scored = [_scored(data, split, boxset, views) for data in datasets]
-        scored = [one for one in scored if len(one.truth.key_ms)]
-        if boxset == DETECTED and views == choices[-1] and scored:
+        if boxset == DETECTED and views == choices[-1]:
             _write_submission(
                 args.out_dir / f"submission-{split}.csv", pool_of(scored), payload.evaluate.decimals
             )
+        scored = [one for one in scored if len(one.truth.key_ms)]
         if not any(len(one.truth.video) for one in scored):
             skipped.append(f"{split}/{boxset}/{views.name}: no keyframe with ground truth")
             continue

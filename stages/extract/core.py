@@ -41,16 +41,22 @@ class Extractor:
             torch.tensor(values, device=device) for values in (normalisation.mean, normalisation.std)
         )
         # (x / 255 - mean) / std as one multiplication and one addition per value.
-        self._factor = (1.0 / (255.0 * std)).view(1, 3, 1, 1, 1)
-        self._shift = (-mean / std).view(1, 3, 1, 1, 1)
+        self._factor, self._shift = 1.0 / (255.0 * std), -mean / std
 
     @torch.inference_mode()
     def maps(self, frames_BFHWC: Frames, view: View) -> NDArray[np.float32]:
         """Context maps (B,C,h,w) of clips of one size in a view; the map of a mirrored view is mirrored as well."""
         resized_BFHWC = resize_frames(to_device(torch.from_numpy(frames_BFHWC), self._device), view)
-        clip_BCFHW = resized_BFHWC.permute(0, 4, 1, 2, 3).float().mul_(self._factor).add_(self._shift)
-        slow, fast = split_pathways(clip_BCFHW, self._alpha, self._rule)
+        slow, fast = split_pathways(self._normalised(resized_BFHWC), self._alpha, self._rule)
         return context_maps(*self._network(slow, fast)).float().cpu().numpy()
+
+    def _normalised(self, frames_BFHWC: Tensor) -> Tensor:
+        """(B,C,F,H,W) in channels-last memory; whole rows of pixels at once, which is faster than triples."""
+        width = frames_BFHWC.shape[3]
+        rows = (
+            frames_BFHWC.float().flatten(3).mul_(self._factor.repeat(width)).add_(self._shift.repeat(width))
+        )
+        return rows.view(frames_BFHWC.shape).permute(0, 4, 1, 2, 3)
 
 
 def resize_frames(frames_BFHWC: Tensor, view: View) -> Tensor:
@@ -63,7 +69,7 @@ def resize_frames(frames_BFHWC: Tensor, view: View) -> Tensor:
         if flat_NCHW.is_cuda:
             flat_NCHW = flat_NCHW.float()
         scaled = F.interpolate(flat_NCHW, size=size, mode="bilinear", align_corners=False, antialias=True)
-        frames = scaled.permute(0, 2, 3, 1).unflatten(0, (batch, count)).contiguous()
+        frames = scaled.permute(0, 2, 3, 1).reshape(batch, count, *size, 3).contiguous()
     return frames.flip(3) if view.flip else frames
 
 

@@ -76,7 +76,8 @@ def cut_clip(video: StoredVideo, cut: Cut, fast_frames: int, crop: int) -> Frame
     """The clip (F,S,S,3); past the end of a short video its last frame is repeated."""
     numbers = np.minimum(cut.start + np.arange(fast_frames), video.count - 1)
     frames_FHWC = video.take(numbers)
-    height, width = resized_size(*frames_FHWC.shape[1:3], cut.side)
+    stored_height, stored_width = frames_FHWC.shape[1:3]
+    height, width = resized_size(stored_height, stored_width, cut.side)
     top, left = round(cut.top * (height - crop)), round(cut.left * (width - crop))
     clip_FSSC = np.empty((fast_frames, crop, crop, 3), np.uint8)
     for place, frame in enumerate(frames_FHWC):

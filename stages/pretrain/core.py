@@ -57,10 +57,13 @@ class ClipNormaliser:
         self._device = device
 
     def __call__(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Slow (B,3,F/alpha,S,S) and fast (B,3,F,S,S) inputs in contiguous memory, which trains fastest."""
-        frames = to_device(torch.from_numpy(batch.clips_BFSSC), self._device)
-        scaled_BFSSC = frames.float().mul_(self._factor).add_(self._shift)
-        return split_pathways(scaled_BFSSC.permute(0, 4, 1, 2, 3).contiguous(), self._alpha, self._rule)
+        """Slow (B,3,F/alpha,S,S) and fast (B,3,F,S,S) inputs in channels-last memory, which trains fastest."""
+        frames = to_device(torch.from_numpy(np.ascontiguousarray(batch.clips_BFSSC)), self._device)
+        side = frames.shape[3]
+        rows = frames.float().flatten(3).mul_(self._factor.repeat(side)).add_(self._shift.repeat(side))
+        clip_BCFSS = rows.view(frames.shape).permute(0, 4, 1, 2, 3)
+        slow, fast = split_pathways(clip_BCFSS, self._alpha, self._rule)
+        return slow.contiguous(memory_format=torch.channels_last_3d), fast
 
 
 def pretrain(
@@ -74,7 +77,8 @@ def pretrain(
     recipe = _recipe(config)
     _check(train, recipe)
     torch.manual_seed(recipe.seed)
-    model = build_classifier(config.architecture, classes=classes, dropout=recipe.dropout).to(device)
+    model = build_classifier(config.architecture, classes=classes, dropout=recipe.dropout)
+    model = model.to(device).to(memory_format=torch.channels_last_3d)
     optimiser = torch.optim.SGD(
         _groups(model, recipe.weight_decay), lr=recipe.lr, momentum=0.9, nesterov=True
     )
@@ -91,7 +95,7 @@ def pretrain(
         scores = evaluate(model, val, recipe, fast_frames, normalise)
         records.append(EpochRecord((steps[-1] + 1) / per_epoch, loss, rate, top1, *scores))
         _log.info("epoch %.1f: loss %.3f, top-1 train %.3f, val %s", records[-1].epoch, loss, top1, scores[0])
-    tensors = {name: value.detach().cpu() for name, value in model.backbone.state_dict().items()}
+    tensors = {name: value.detach().cpu().contiguous() for name, value in model.backbone.state_dict().items()}
     return Pretrained(tensors, tuple(records))
 
 
@@ -138,7 +142,7 @@ def _train_epoch(
         labels_B = torch.from_numpy(batch.labels_B).to(logits_BK.device)
         loss = F.cross_entropy(logits_BK.float(), labels_B, label_smoothing=recipe.label_smoothing)
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         optimiser.step()
         losses.append(float(loss.detach()))
         if not np.isfinite(losses[-1]):

@@ -19,12 +19,12 @@ def history_charts(histories: Mapping[str, Any]) -> str:
     groups: dict[str, list[Line]] = {}
     titles: dict[str, str] = {}
     for name, history in histories.items():
-        group, _, rest = name.rpartition("/")
+        group, _, rest = name.partition("/")
         found = loss_curve(history)
         if found:
             axis, x, y = found
-            groups.setdefault(group or name, []).append(Line(rest or name, x, y))
-            titles[group or name] = axis
+            groups.setdefault(group, []).append(Line(rest or name, x, y))
+            titles[group] = axis
     charts = [
         figure(
             line_chart(lines, titles[group], "loss", y_range=_from_zero(lines)), f"Training loss: {group}."

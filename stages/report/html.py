@@ -59,13 +59,12 @@ def table(
 
 def best_cells(values: Sequence[Sequence[float | None]], first: int = 1) -> frozenset[tuple[int, int]]:
     """Cells (row, column) with the largest value of their column, the columns being counted from `first`."""
-    cells = set()
+    cells: set[tuple[int, int]] = set()
     for c in range(len(values[0]) if values else 0):
-        known = [row[c] for row in values if row[c] is not None]
-        if len(known) > 1:
-            cells |= {
-                (r, c + first) for r, row in enumerate(values) if row[c] is not None and row[c] == max(known)
-            }
+        column = [(value, r) for r, row in enumerate(values) if (value := row[c]) is not None]
+        if len(column) > 1:
+            best = max(value for value, _ in column)
+            cells |= {(r, c + first) for value, r in column if value == best}
     return frozenset(cells)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from stages.lib.artifacts.files import file_sha, write_text
 from stages.lib.artifacts.frames import FrameReader
-from stages.lib.artifacts.loading import load_index, load_predictions
+from stages.lib.artifacts.loading import joint_fingerprint, load_index, load_predictions
 from stages.lib.artifacts.predictions import DETECTED
 from stages.lib.artifacts.reader import open_artifact
 from stages.lib.artifacts.schemas import DECODE
@@ -101,12 +101,15 @@ def _json(path: Path) -> Any:
 
 
 def _origins(args: argparse.Namespace) -> list[tuple[str, str]]:
-    """Fingerprints of artifacts, and sha256 of the other files."""
+    """Fingerprints of artifacts (all shards of a data set as one), and sha256 of the other files."""
     found = []
     for flag in ("index", "decode", "scores"):
-        for name, path in getattr(args, flag):
-            with open_artifact(path) as artifact:
-                found.append((f"{flag} {name} {path.name}", artifact.fingerprint))
+        for name, paths in by_name(getattr(args, flag)).items():
+            marks = []
+            for path in paths:
+                with open_artifact(path) as artifact:
+                    marks.append(artifact.fingerprint)
+            found.append((f"{flag} {name} ({len(paths)} files)", joint_fingerprint(marks)))
     for flag in ("metrics", "histories", "coverage"):
         found += [(f"{flag} {name}", file_sha(path)) for name, path in getattr(args, flag)]
     found += [(path.name, file_sha(path)) for path in (args.persons, args.weights, args.config) if path]
@@ -134,15 +137,18 @@ def _pictures_of(
     rows = next((found for found in (evaluated_rows(index, one) for one in splits) if len(found)), None)
     if rows is None or count == 0 or not index.classes.ids:
         return []
-    frames = _frames(files["decode"])
-    shown = choose(index, rows[[_has(frames, index.keyframes.keys()[k]) for k in rows]], count)
+    keys = index.keyframes.keys()
+    with ExitStack() as stack:
+        frames = _frames(files["decode"], stack)
+        shown = choose(index, rows[[keys[k] in frames for k in rows]], count)
+        stored = [_stored(*frames[keys[k]]) for k in shown]
     place = matching_rows(index, shown, predictions.keyframes, name)
     boxset = predictions.boxset(DETECTED, name).take(place)
     probabilities = boxset.probabilities(tuple(boxset.values), index.classes.pose_indices(), "logit")
     pictures = []
     for number, k in enumerate(shown):
-        video, time = index.keyframes.keys()[k]
-        jpeg, size = frames[video, time]
+        time = keys[k][1]
+        jpeg, size = stored[number]
         truth, found = index.truth().of(k), boxset.boxes.of(number)
         people = people_of(
             index.truth_boxes[truth],
@@ -160,17 +166,16 @@ def _pictures_of(
     return pictures
 
 
-def _frames(paths: Sequence[Path]) -> dict[tuple[str, int], tuple[bytes, tuple[int, int]]]:
-    """JPEG bytes and size of every keyframe that could be decoded."""
-    found = {}
-    with ExitStack() as stack:
-        for path in paths:
-            reader = FrameReader(stack.enter_context(open_artifact(path, DECODE)))
-            for k, key in enumerate(reader.keyframes.keys()):
-                width, height = reader.key_size[reader.keyframes.video[k]].tolist()
-                found[key] = (reader.key(k), (width, height))
+def _frames(paths: Sequence[Path], stack: ExitStack) -> dict[tuple[str, int], tuple[FrameReader, int]]:
+    """Where each keyframe that could be decoded is stored; the files stay open as long as the stack."""
+    found: dict[tuple[str, int], tuple[FrameReader, int]] = {}
+    for path in paths:
+        reader = FrameReader(stack.enter_context(open_artifact(path, DECODE)))
+        found |= {key: (reader, k) for k, key in enumerate(reader.keyframes.keys()) if reader.has_key(k)}
     return found
 
 
-def _has(frames: Mapping[tuple[str, int], tuple[bytes, tuple[int, int]]], key: tuple[str, int]) -> bool:
-    return bool(frames.get(key, (b"",))[0])
+def _stored(reader: FrameReader, keyframe: int) -> tuple[bytes, tuple[int, int]]:
+    """JPEG bytes, and width and height in pixels, of one keyframe."""
+    width, height = reader.key_size[reader.keyframes.video[keyframe]].tolist()
+    return reader.key(keyframe), (width, height)

@@ -157,7 +157,7 @@ def legend(colours: Mapping[str, str]) -> str:
 
 def _svg(width: float, height: float, parts: Sequence[str]) -> str:
     size = f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}"'
-    return f'<svg {size} {_FONT}>{"".join(parts)}</svg>'
+    return f"<svg {size} {_FONT}>{''.join(parts)}</svg>"
 
 
 def _text(x: float, y: float, text: str, size: int, fill: str = "#1c2330", anchor: str = "start") -> str:

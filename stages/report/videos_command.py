@@ -10,16 +10,17 @@ import argparse
 import csv
 import io
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stages.lib.annotations.write_csv import write_detections
 from stages.lib.artifacts.files import atomic_path, write_text
 from stages.lib.artifacts.frames import FrameReader
 from stages.lib.artifacts.loading import load_index, load_predictions
-from stages.lib.artifacts.predictions import DETECTED, BoxSet, Predictions
+from stages.lib.artifacts.predictions import DETECTED, Predictions
 from stages.lib.artifacts.reader import open_artifact
 from stages.lib.artifacts.schemas import DECODE
 from stages.lib.artifacts.scored import detections_table
@@ -28,7 +29,8 @@ from stages.lib.cli import parse, run_stage, stage_parser
 from stages.lib.config.payloads import ReportPayload
 from stages.lib.errors import StageError
 from stages.lib.progress import track
-from stages.report.videos import Actor, Moments, actors_of, output_names
+from stages.report.draw import Actor
+from stages.report.videos import Moments, actors_of, output_names
 
 _log = logging.getLogger("acarflow")
 PLAYGROUND_WARNING = (
@@ -67,32 +69,44 @@ def _work(args: argparse.Namespace, payload: ReportPayload, text: str) -> dict[s
     actors = actors_of(
         boxset, probabilities, classes.names, payload.report.top, payload.report.min_probability
     )
-    paths, skipped = _paths(args.manifest), _broken(args.decode)
-    names = dict(zip(index.keyframes.video_ids, output_names(index.name), strict=True))
-    todo = [video for video in index.keyframes.video_ids if video not in skipped]
-    for video in track(todo, len(todo), "videos"):
-        try:
-            if video not in paths:
-                raise StageError(
-                    f"video {video} is not in the manifest", "--manifest", "give the manifests of all shards"
-                )
-            _draw(
-                paths[video],
-                args.out_dir / f"{names[video]}.mp4",
-                _moments(index, predictions, actors, video),
-            )
-        except StageError as error:
-            skipped[video] = str(error)
-            _log.warning("skipped %s: %s", video, error)
+    fates, skipped = _draw_all(args, index, predictions, actors)
     _write_skipped(args.out_dir / "skipped.csv", index, skipped)
-    _write_notes(args.out_dir / "notes.txt", index, names, skipped, boxset, args)
-    drawn = len(index.keyframes.video_ids) - len(skipped)
-    return {
-        "videos": drawn,
-        "skipped": len(skipped),
-        "keyframes": len(predictions.keyframes),
-        "people": len(boxset.boxes),
-    }
+    people = f"{len(boxset.boxes)} people in {len(predictions.keyframes)} keyframes."
+    warnings = [PLAYGROUND_WARNING] if args.warn_playground else []
+    for warning in warnings:
+        _log.warning(warning)
+    write_text(args.out_dir / "notes.txt", "\n".join([*warnings, NO_SOUND, people, "", *fates]) + "\n")
+    drawn = len(fates) - len(skipped)
+    return {"videos": drawn, "skipped": len(skipped), "people": len(boxset.boxes)}
+
+
+def _draw_all(
+    args: argparse.Namespace,
+    index: Index,
+    predictions: Predictions,
+    actors: Sequence[tuple[Actor, ...]],
+) -> tuple[list[str], dict[str, str]]:
+    """Draw every readable video; returns a line about each one, and the reason of those that were skipped."""
+    paths, skipped = _paths(args.manifest), _broken(args.decode)
+    ids = index.keyframes.video_ids
+    fates = []
+    outputs = output_names(index.name)
+    for video, name, output in track(zip(ids, index.name, outputs, strict=True), len(ids), "videos"):
+        note = ""
+        if video not in skipped:
+            try:
+                if video not in paths:
+                    fix = "give the manifests of all shards"
+                    raise StageError(f"video {video} is not in the manifest", "--manifest", fix)
+                target = args.out_dir / f"{output}.mp4"
+                note = _draw(paths[video], target, _moments(index, predictions, actors, video))
+            except StageError as error:
+                skipped[video] = str(error)
+        if video in skipped:
+            _log.warning("skipped %s: %s", name, skipped[video])
+        fate = f"skipped ({skipped[video]})" if video in skipped else f"{output}.mp4 {note}".strip()
+        fates.append(f"{name} (in the csv: {video}): {fate}")
+    return fates, skipped
 
 
 def _paths(manifests: Sequence[Path]) -> dict[str, Path]:
@@ -133,17 +147,41 @@ def _moments(
     return Moments(seconds, tuple(actors[row] for row in rows.tolist()))
 
 
-def _draw(source: Path, target: Path, moments: Moments) -> None:
-    from stages.lib.video.writer import VideoWriter, open_video
+def _until_damage(
+    frames: Iterator[tuple[int, NDArray[np.uint8]]], notes: list[str]
+) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """The frames before the first damaged one, of which a note is taken; damage at the very start is an error."""
+    from stages.lib.video.source import DamagedVideoError
+
+    count = 0
+    try:
+        for item in frames:
+            yield item
+            count += 1
+    except DamagedVideoError as fault:
+        if count == 0:
+            raise
+        notes.append(f"(damaged: it ends after {count} frames: {fault})")
+
+
+def _draw(source: Path, target: Path, moments: Moments) -> str:
+    """Draw one video; returns what is unusual about it (it ends early), or nothing."""
+    from stages.lib.video.source import VideoError, open_video
+    from stages.lib.video.writer import VideoWriter
     from stages.report.draw import draw_actors
 
-    with atomic_path(target) as temporary, open_video(source) as video:
-        writer = VideoWriter(temporary, video.facts.rate)
-        try:
-            for frame in video.frames():
-                writer.write(draw_actors(frame.image, moments.at(frame.seconds)), frame.seconds)
-        finally:
-            writer.close()
+    notes: list[str] = []
+    try:
+        with atomic_path(target) as temporary, open_video(source, prefer="pyav") as video:
+            frames = _until_damage(video.read(np.arange(video.info.frames)), notes)
+            with VideoWriter(temporary, video.info.rate) as writer:
+                for number, image in frames:
+                    seconds = float(video.info.starts[number])
+                    writer.write(draw_actors(image, moments.at(seconds)), seconds)
+    except VideoError as error:
+        fix = "check the file, or remove it from the folder"
+        raise StageError(f"cannot be read as a video ({error})", str(source), fix) from None
+    return " ".join(notes)
 
 
 def _write_skipped(path: Path, index: Index, skipped: dict[str, str]) -> None:
@@ -154,21 +192,3 @@ def _write_skipped(path: Path, index: Index, skipped: dict[str, str]) -> None:
         if video in skipped:
             table.writerow((video, name, skipped[video]))
     write_text(path, stream.getvalue())
-
-
-def _write_notes(
-    path: Path,
-    index: Index,
-    names: dict[str, str],
-    skipped: dict[str, str],
-    boxset: BoxSet,
-    args: argparse.Namespace,
-) -> None:
-    lines = [PLAYGROUND_WARNING, ""] if args.warn_playground else []
-    if args.warn_playground:
-        _log.warning(PLAYGROUND_WARNING)
-    lines += [NO_SOUND, f"{len(boxset.boxes)} people in {len(boxset.boxes.row_splits) - 1} keyframes.", ""]
-    for video, name in zip(index.keyframes.video_ids, index.name, strict=True):
-        fate = f"skipped ({skipped[video]})" if video in skipped else f"{names[video]}.mp4"
-        lines.append(f"{name} (in the csv: {video}): {fate}")
-    write_text(path, "\n".join(lines) + "\n")

@@ -72,7 +72,10 @@ def _ava(truths: Truths) -> str:
 
 def _excluded(truths: Truths) -> str:
     return "".join(
-        f"{task.video.video},{ava_time(frame.time)}\n" for task, frames in truths for frame in frames if frame.excluded
+        f"{task.video.video},{ava_time(frame.time)}\n"
+        for task, frames in truths
+        for frame in frames
+        if frame.excluded
     )
 
 
@@ -81,14 +84,22 @@ def _kinetics(truths: Truths) -> str:
     for task, frames in truths:
         for frame in frames:
             key = f"{task.video.video},{frame.time:.6f}"
-            rows = [f"{key},{_box(person, 6)},{action}\n" for person in frame.people for action in person.actions]
+            rows = [
+                f"{key},{_box(person, 6)},{action}\n" for person in frame.people for action in person.actions
+            ]
             lines += rows or [f"{key}\n"]
     return "".join(lines)
 
 
 def _class_list(classified: Iterable[VideoTask]) -> str:
     rows = [
-        (class_of(task.number).name, task.video.video, int(task.video.start), _end(task.video), task.video.split)
+        (
+            class_of(task.number).name,
+            task.video.video,
+            int(task.video.start),
+            _end(task.video),
+            task.video.split,
+        )
         for task in classified
     ]
     return _table(("label", "youtube_id", "time_start", "time_end", "split"), rows)
@@ -108,10 +119,24 @@ def _people_rows(dataset: str, truths: Truths, window: int) -> Iterable[tuple[ob
         for frame in frames:
             time = ava_time(frame.time) if dataset == MOVIES else f"{frame.time:.6f}"
             crosses = int(min(frame.since_cut, frame.until_cut) < window)
-            head = (dataset, task.video.split, task.video.video, time, frame.scene, frame.scene_type, frame.module)
+            head = (
+                dataset,
+                task.video.split,
+                task.video.video,
+                time,
+                frame.scene,
+                frame.scene_type,
+                frame.module,
+            )
             tail = (f"{frame.since_cut:.3f}", f"{frame.until_cut:.3f}", crosses, int(frame.excluded))
             for person in frame.people:
-                who = (person.person, *(f"{value:.6f}" for value in person.box), person.role, person.pose, person.arm)
+                who = (
+                    person.person,
+                    *(f"{value:.6f}" for value in person.box),
+                    person.role,
+                    person.pose,
+                    person.arm,
+                )
                 how = ("left" if person.facing < 0 else "right", int(person.walking), int(person.moved))
                 for match in person.matches:
                     what = (match.action, KIND_OF[match.action], int(match.positive), match.phase)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from stages.synthesize.looks import INK, INKS, Style, vivid
-from stages.synthesize.shapes import WORLD_HEIGHT, Colour, Frame, Shape, box_of, disc, line, paint, poly
+from stages.synthesize.shapes import WORLD_HEIGHT, Colour, Frame, Shape, box_of, line, paint, poly
 
 HORIZON = 108.0
 """Least height (world units from the top) at which the floor begins."""
@@ -21,15 +21,20 @@ def backdrop(rng: np.random.Generator, style: Style, width: int, height: int) ->
     _floor(canvas, rng, style, floor * scale)
     paint(canvas, _distractors(rng, style, world_width, floor), scale, INKS[style], INK)
     grain = rng.integers(0, 9 if style == "film" else 4, canvas.shape, dtype=np.uint8)
-    return cv2.add(canvas, grain)
+    result: Frame = np.minimum(canvas, 246) + grain
+    return result
 
 
 def _film_wall(rng: np.random.Generator, width: int, height: int) -> Frame:
     """A vertical gradient between two muted colours under low-frequency noise."""
     top, bottom = (np.array(vivid(rng, (0.05, 0.5), (0.3, 0.85)), np.float32) for _ in range(2))
     ramp = np.linspace(0.0, 1.0, height, dtype=np.float32)[:, None, None]
-    blotches = rng.normal(0.0, 1.0, (int(rng.integers(5, 16)), int(rng.integers(8, 30)), 3)).astype(np.float32)
-    noise = cv2.resize(blotches, (width, height), interpolation=cv2.INTER_CUBIC) * float(rng.uniform(6.0, 24.0))
+    blotches = rng.normal(0.0, 1.0, (int(rng.integers(5, 16)), int(rng.integers(8, 30)), 3)).astype(
+        np.float32
+    )
+    noise = cv2.resize(blotches, (width, height), interpolation=cv2.INTER_CUBIC) * float(
+        rng.uniform(6.0, 24.0)
+    )
     return np.clip(top * (1 - ramp) + bottom * ramp + noise, 0, 246).astype(np.uint8)
 
 
@@ -76,7 +81,9 @@ def _distractors(rng: np.random.Generator, style: Style, width: float, floor: fl
     shapes: list[Shape] = []
     for _ in range(int(rng.integers(2, 6))):
         x, y = float(rng.uniform(6, width - 6)), float(rng.uniform(6, 50))
-        colour = vivid(rng, (0.2, 0.8), (0.3, 0.9)) if style == "film" else vivid(rng, (0.1, 0.4), (0.6, 0.95))
+        colour = (
+            vivid(rng, (0.2, 0.8), (0.3, 0.9)) if style == "film" else vivid(rng, (0.1, 0.4), (0.6, 0.95))
+        )
         shapes += _ornament(rng, x, y, colour, floor)
     return shapes
 
@@ -87,7 +94,10 @@ def _ornament(rng: np.random.Generator, x: float, y: float, colour: Colour, floo
         case 0 | 1:
             return [poly(box_of(x - half, y - tall, x + half, y + tall), colour)]
         case 2:
-            return [line([(x, 0), (x, y * 0.4)], 1.0, INK), poly([(x - 7, y * 0.4 + 7), (x, y * 0.4), (x + 7, y * 0.4 + 7)], colour)]
+            return [
+                line([(x, 0), (x, y * 0.4)], 1.0, INK),
+                poly([(x - 7, y * 0.4 + 7), (x, y * 0.4), (x + 7, y * 0.4 + 7)], colour),
+            ]
         case 3:
             return plant_shapes(x, floor + 6, colour)
         case _:
@@ -96,5 +106,8 @@ def _ornament(rng: np.random.Generator, x: float, y: float, colour: Colour, floo
 
 def plant_shapes(x: float, y: float, pot: Colour) -> list[Shape]:
     """A pot plant standing at (x, y)."""
-    leaves = [line([(x, y - 10), (x + dx, y - 28 + abs(dx) * 0.7)], 3.6, (52, 130, 60)) for dx in (-9.0, -3.0, 4.0, 10.0)]
+    leaves = [
+        line([(x, y - 10), (x + dx, y - 28 + abs(dx) * 0.7)], 3.6, (52, 130, 60))
+        for dx in (-9.0, -3.0, 4.0, 10.0)
+    ]
     return [*leaves, poly([(x - 6, y - 12), (x + 6, y - 12), (x + 4, y), (x - 4, y)], pot)]

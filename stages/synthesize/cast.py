@@ -6,7 +6,7 @@ state: that independence is what makes the labels need their context.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -40,6 +40,8 @@ class Draft:
     clearance: float
     evidence: Evidence
     event_slots: int
+    fates: Mapping[str, bool] = field(default_factory=dict)
+    """Whether the event of an object kind, or a talk, happens; drawn at random where not given."""
     actors: list[Actor] = field(default_factory=list)
 
     @property
@@ -67,14 +69,16 @@ class Draft:
         """On/off per slot in random runs (2-5 s in long scenes), on for about `share` of the time."""
         return random_runs(self.rng, [share] * self.slots, shortest=2 if self.is_long else 1)
 
-    def own(self) -> tuple[bool, ...]:
+    def own(self, weight: float = 1.0) -> tuple[bool, ...]:
         """Per slot, whether a candidate fulfils the own-pixel part; rarer early in long scenes, where events are live."""
-        early, late = (0.42, 0.74) if self.is_long else (0.58, 0.58)
-        return random_runs(self.rng, [early] * self.event_slots + [late] * (self.slots - self.event_slots), shortest=2)
+        early, late = (0.55 * weight, 0.70 * weight) if self.is_long else (0.64 * weight, 0.64 * weight)
+        return random_runs(
+            self.rng, [early] * self.event_slots + [late] * (self.slots - self.event_slots), shortest=2
+        )
 
-    def event(self, share: float) -> tuple[bool, ...]:
-        """Per slot, whether an event of kind d goes on."""
-        happens = self.chance(share) and self.evidence != "none"
+    def event(self, what: str) -> tuple[bool, ...]:
+        """Per slot, whether the event of kind d that belongs to `what` goes on."""
+        happens = self.fates.get(what, self.chance(0.5)) and self.evidence != "none"
         length = self.event_slots if self.is_long else self.slots
         return tuple(happens and slot < length for slot in range(self.slots))
 
@@ -124,7 +128,9 @@ def spread(draft: Draft, low: float, high: float, count: int, gap: float = 17.0)
     return [places[k] for k in draft.rng.permutation(count)]
 
 
-def stroll(draft: Draft, x: float, low: float, high: float, poses: list[Pose], facings: list[Facing]) -> list[float]:
+def stroll(
+    draft: Draft, x: float, low: float, high: float, poses: list[Pose], facings: list[Facing]
+) -> list[float]:
     """Positions per slot boundary of somebody who walks once, for one slot, within [low, high]; else stays at `x`.
 
     Changes `poses` and `facings` in the slot of the walk.
@@ -157,5 +163,7 @@ def add_bender(draft: Draft, low: float, high: float) -> None:
         x = float(draft.rng.uniform(low, high))
         if all(abs(x - other.xs[0]) > 26.0 for other in draft.actors):
             n = draft.slots
-            draft.add(look, "bystander", draft.depth(), [x] * (n + 1), ["bend"] * n, ["rest"] * n, [facing] * n)
+            draft.add(
+                look, "bystander", draft.depth(), [x] * (n + 1), ["bend"] * n, ["rest"] * n, [facing] * n
+            )
             return

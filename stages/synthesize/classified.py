@@ -103,7 +103,9 @@ def classified_drawings(
 class _Shot:
     """One rendering of a class: style, colours, size, place and background are its own."""
 
-    def __init__(self, rng: np.random.Generator, form: VideoFormat, clip_class: ClipClass, distractor: float) -> None:
+    def __init__(
+        self, rng: np.random.Generator, form: VideoFormat, clip_class: ClipClass, distractor: float
+    ) -> None:
         self.what, self.scale = clip_class, form.height / WORLD_HEIGHT
         self.style: Style = "film" if rng.random() < 0.5 else "comic"
         self.look: Look = random_look(rng, self.style)
@@ -146,7 +148,11 @@ class _Shot:
     def _bus(self, rng: np.random.Generator, width: float) -> list[Shape]:
         """A bus around the place of the subject: its front for whoever holds the wheel, anything for a passenger."""
         facing = self.what.facing if self.what.pose else self.side
-        ahead = DRIVER_FROM_FRONT if self.what.name.startswith(("hold", "empty")) else float(rng.uniform(100.0, 180.0))
+        ahead = (
+            DRIVER_FROM_FRONT
+            if self.what.name.startswith(("hold", "empty"))
+            else float(rng.uniform(100.0, 180.0))
+        )
         front = self.x + facing * ahead
         x1, x2 = sorted((front, front - facing * 222.0))
         self.y -= FLOOR
@@ -155,9 +161,14 @@ class _Shot:
     def _subject(self, time: float) -> list[Shape]:
         what, look = self.what, self.look
         if what.thing:
-            return thing_shapes(what.thing, self.side, self.x, self.y, self.clock + time, self.colour, what.on)
+            return thing_shapes(
+                what.thing, self.side, self.x, self.y, self.clock + time, self.colour, what.on
+            )
         if what.pose is None:
-            return [*seat_shapes(self.x, self.y, look.height, self.side), *wheel_shapes(self.x, self.y, look.height, self.side)]
+            return [
+                *seat_shapes(self.x, self.y, look.height, self.side),
+                *wheel_shapes(self.x, self.y, look.height, self.side),
+            ]
         x = self.x
         if what.pose == "walk":
             x += what.facing * _WALK_SPEED * look.height * (time - 0.6)

@@ -8,7 +8,7 @@ import numpy as np
 
 from stages.lib.config.playground import CLIP_SECONDS
 from stages.lib.config.synthesize import SynthesizeConfig
-from stages.synthesize.scenes import Cut, Stage, invent_scene
+from stages.synthesize.scenes import Cut, Programme, Stage, invent_scene
 from stages.synthesize.timeline import RATES, WIDE_SIZES, Timeline, VideoFormat, frames_held
 from stages.synthesize.world import Scene, SceneType
 
@@ -18,26 +18,23 @@ _SHORTEST_FILLER: Final = 0.8
 _LONGEST_FILLER: Final = 4.0
 
 
-def plan_clip(cfg: SynthesizeConfig, rng: np.random.Generator, start: float) -> tuple[Timeline, float]:
+def plan_clip(
+    cfg: SynthesizeConfig, rng: np.random.Generator, start: float, programme: Programme
+) -> tuple[Timeline, float]:
     """The scenes of a clip whose original video reached `start` seconds at its first frame, and its keyframe (s there)."""
     width, height = WIDE_SIZES[int(rng.integers(len(WIDE_SIZES)))]
     rate = RATES[int(rng.integers(len(RATES)))]
     form = VideoFormat(width, height, rate, frames_held(rate, cfg.draw_every))
-    stage = Stage("comic", form.world_width, cfg.clearance, cfg.movies.event_seconds, 1.0)
+    stage = Stage("comic", form.world_width, cfg.clearance, cfg.movies.event_seconds)
     end = start + CLIP_SECONDS
     key = round(start + float(rng.uniform(_EARLIEST, CLIP_SECONDS - _EARLIEST)), 6)
     kind: SceneType = "empty" if rng.random() < cfg.clips.empty_share else "clip"
     scene_start, scene_end = _around(rng, key, start, end)
     before, after = int(np.ceil(key - 0.5 - scene_start)), int(np.ceil(scene_end - key - 0.5))
     cut = Cut(key - 0.5 - max(0, before), scene_start, scene_end, max(0, before) + 1 + max(0, after))
-    scene = invent_scene(rng, stage, cut, kind)
+    scene = invent_scene(rng, stage, cut, kind, programme if kind == "clip" else None)
     scenes = [*_fillers(rng, stage, start, scene_start), scene, *_fillers(rng, stage, scene_end, end)]
     return Timeline(form, start, tuple(scenes)), key
-
-
-def key_scene(timeline: Timeline, key: float) -> Scene:
-    """The scene in which the keyframe lies."""
-    return next(scene for scene in timeline.scenes if scene.start <= key < scene.end)
 
 
 def _around(rng: np.random.Generator, key: float, start: float, end: float) -> tuple[float, float]:

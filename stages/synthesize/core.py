@@ -10,8 +10,10 @@ from stages.lib.config.synthesize import SynthesizeConfig
 from stages.synthesize.classified import class_of, classified_drawings, classified_format
 from stages.synthesize.clips import plan_clip
 from stages.synthesize.movies import plan_movie
+from stages.synthesize.scenes import clip_programme
 from stages.synthesize.shapes import Frame
-from stages.synthesize.timeline import Timeline, VideoFormat, drawings, video_rng
+from stages.synthesize.streams import stream
+from stages.synthesize.timeline import Timeline, VideoFormat, drawings
 from stages.synthesize.truth import KeyframeTruth, keyframe_truth
 
 
@@ -38,14 +40,18 @@ def tasks(cfg: SynthesizeConfig, dataset: str) -> list[VideoTask]:
 def plan(cfg: SynthesizeConfig, task: VideoTask) -> tuple[Timeline, tuple[KeyframeTruth, ...]]:
     """Scenes and truth of an annotated video, without drawing it."""
     assert task.video.purpose == "annotated"
-    rng = video_rng(cfg.seed, task.dataset, task.video.split, task.video.video)
+    rng = stream(cfg.seed, task.dataset, task.video.split, task.video.video)
     if task.dataset == MOVIES:
-        timeline = plan_movie(cfg, rng, task.number)
+        timeline = plan_movie(cfg, rng, task.video.split, task.number)
         times = {scene: scene_.keyframes() for scene, scene_ in enumerate(timeline.scenes)}
     else:
-        timeline, key = plan_clip(cfg, rng, task.video.start)
-        times = {scene: [key] for scene, scene_ in enumerate(timeline.scenes) if scene_.start <= key < scene_.end}
-    truths, people = [], 0
+        programme = clip_programme(cfg.seed, task.video.split, task.number)
+        timeline, key = plan_clip(cfg, rng, task.video.start, programme)
+        times = {
+            scene: [key] for scene, scene_ in enumerate(timeline.scenes) if scene_.start <= key < scene_.end
+        }
+    truths: list[KeyframeTruth] = []
+    people = 0
     for scene, moments in times.items():
         truths.extend(keyframe_truth(timeline, scene, moment, people) for moment in moments)
         people += len(timeline.scenes[scene].actors)
@@ -58,7 +64,7 @@ def video_drawings(
     """Format, drawings (with the number of frames each is held), and truth of any video; no truth if classified."""
     if task.video.purpose == "classified":
         assert task.dataset == CLIPS
-        rng = video_rng(cfg.seed, task.dataset, task.video.split, task.video.video)
+        rng = stream(cfg.seed, task.dataset, task.video.split, task.video.video)
         form = classified_format(cfg, rng)
         return form, classified_drawings(cfg, rng, form, class_of(task.number)), ()
     timeline, truths = plan(cfg, task)

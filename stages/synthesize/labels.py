@@ -100,7 +100,7 @@ def _of_things(scene: Scene, actor: Actor, slot: int) -> Iterator[Match]:
             yield _match(actor, action, thing.states[slot], any(thing.states[: slot + 1]))
 
 
-def _match(actor: Actor, action: int, now: bool, ever: bool) -> Match:  # noqa: FBT001 - two states of the world
+def _match(actor: Actor, action: int, now: bool, ever: bool) -> Match:
     positive = ever if KIND_OF[action] == "d" else now
     phase: Phase = "live" if now else "pause" if positive else "none"
     return Match(actor.number, action, positive, phase)

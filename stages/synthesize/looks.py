@@ -14,9 +14,29 @@ Style = Literal["film", "comic"]
 HeadForm = Literal["round", "square", "egg"]
 Hat = Literal["none", "cap", "tall", "bun", "cone"]
 
-_SKINS: Final[tuple[Colour, ...]] = ((241, 194, 150), (224, 172, 120), (198, 134, 86), (141, 85, 54), (255, 219, 188), (110, 70, 48))
-_COMIC_SKINS: Final[tuple[Colour, ...]] = ((246, 246, 240), (214, 232, 250), (226, 246, 214), (250, 232, 200), (236, 214, 246))
-_HAIRS: Final[tuple[Colour, ...]] = ((30, 22, 18), (86, 54, 26), (160, 110, 40), (60, 60, 66), (130, 40, 26), (20, 26, 60))
+_SKINS: Final[tuple[Colour, ...]] = (
+    (241, 194, 150),
+    (224, 172, 120),
+    (198, 134, 86),
+    (141, 85, 54),
+    (255, 219, 188),
+    (110, 70, 48),
+)
+_COMIC_SKINS: Final[tuple[Colour, ...]] = (
+    (246, 246, 240),
+    (214, 232, 250),
+    (226, 246, 214),
+    (250, 232, 200),
+    (236, 214, 246),
+)
+_HAIRS: Final[tuple[Colour, ...]] = (
+    (30, 22, 18),
+    (86, 54, 26),
+    (160, 110, 40),
+    (60, 60, 66),
+    (130, 40, 26),
+    (20, 26, 60),
+)
 INKS: Final[dict[Style, float]] = {"film": 0.0, "comic": 0.8}
 INK: Final[Colour] = (24, 20, 30)
 
@@ -51,7 +71,9 @@ class Look:
 
 def vivid(rng: np.random.Generator, saturation: tuple[float, float], value: tuple[float, float]) -> Colour:
     """A random colour of any hue."""
-    red, green, blue = colorsys.hsv_to_rgb(float(rng.random()), float(rng.uniform(*saturation)), float(rng.uniform(*value)))
+    red, green, blue = colorsys.hsv_to_rgb(
+        float(rng.random()), float(rng.uniform(*saturation)), float(rng.uniform(*value))
+    )
     return int(255 * red), int(255 * green), int(255 * blue)
 
 

@@ -33,7 +33,9 @@ class _Figure:
         return disc(self.at(joint), self.size(radius), colour)
 
 
-def person_shapes(look: Look, pose: Pose, arm: Arm, facing: Facing, x: float, y: float, time: float) -> list[Shape]:
+def person_shapes(
+    look: Look, pose: Pose, arm: Arm, facing: Facing, x: float, y: float, time: float
+) -> list[Shape]:
     """The shapes of one person whose feet stand at (x, y), world units, in painting order."""
     figure = _Figure(look, facing, x, y)
     body = joints(pose, arm, look.tempo * time + 3.0 * look.phase)
@@ -94,21 +96,23 @@ def _between(a: Joint, b: Joint, share: float) -> Joint:
     return a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1])
 
 
-def _tilted(figure: _Figure, body: Joints, along: float, up: float) -> Joint:
-    """A point of the head: `along` towards the face and `up` towards the crown, in head radii."""
+def _on_head(figure: _Figure, body: Joints) -> Callable[[float, float], Point]:
+    """Maps a place on the head (towards the face, towards the crown; head radii) into the world."""
     dx, dy = body.head[0] - body.neck[0], body.head[1] - body.neck[1]
     angle = min(1.2, max(0.0, math.atan2(dx, dy) - 0.25))
     radius = figure.look.head
-    cos, sin = math.cos(angle), math.sin(angle)
-    return body.head[0] + radius * (along * cos + up * sin), body.head[1] + radius * (up * cos - along * sin)
+    cos, sin = radius * math.cos(angle), radius * math.sin(angle)
+    x, y = body.head
+
+    def place(along: float, up: float) -> Point:
+        return figure.at((x + along * cos + up * sin, y + up * cos - along * sin))
+
+    return place
 
 
 def _head(figure: _Figure, body: Joints) -> Iterator[Shape]:
     look = figure.look
-
-    def point(along: float, up: float) -> Point:
-        return figure.at(_tilted(figure, body, along, up))
-
+    point = _on_head(figure, body)
     yield poly([point(0.75, 0.25), point(1.5, -0.2), point(0.7, -0.4)], look.skin)
     if look.form == "square":
         yield poly([point(-0.85, 0.9), point(0.85, 0.9), point(0.8, -0.95), point(-0.7, -0.95)], look.skin)

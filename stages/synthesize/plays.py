@@ -9,7 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from stages.synthesize.cast import FORWARD, SIDEWAYS, STRIDE, Draft, add_bender, add_walker, random_arms, spread, stroll
+from stages.synthesize.cast import (
+    FORWARD,
+    SIDEWAYS,
+    STRIDE,
+    Draft,
+    add_bender,
+    add_walker,
+    random_arms,
+    spread,
+    stroll,
+)
 from stages.synthesize.labels import THING_ARM
 from stages.synthesize.looks import Look, vivid
 from stages.synthesize.people import Facing
@@ -49,7 +59,7 @@ def play_objects(draft: Draft, kinds: Sequence[ThingKind]) -> tuple[Thing, ...]:
 
 
 def _thing(draft: Draft, kind: ThingKind, side: Side) -> Thing:
-    states = draft.event(0.5) if kind in _LONG_TERM else draft.switches(0.5)
+    states = draft.event(kind) if kind in _LONG_TERM else draft.switches(0.5)
     colour = vivid(draft.rng, (0.2, 0.8), (0.15, 0.6))
     return Thing(kind, side, thing_x(side, draft.width), draft.depth() - 2.0, colour, states)
 
@@ -78,7 +88,10 @@ def _candidates(draft: Draft, thing: Thing, others: Sequence[Thing]) -> None:
 
 
 def _own_pixels(
-    draft: Draft, thing: Thing, pool: Sequence[Arm], screen_behind: bool  # noqa: FBT001 - a state of the world
+    draft: Draft,
+    thing: Thing,
+    pool: Sequence[Arm],
+    screen_behind: bool,
 ) -> tuple[list[Arm], list[Facing]]:
     """Arms and facing per slot of a candidate for `thing`; nobody turns to a screen at their own end of the frame."""
     own, turns, arms = draft.own(), draft.switches(0.5), random_arms(draft, pool)
@@ -106,7 +119,7 @@ def _add_resting(
 def play_talk(draft: Draft) -> None:
     """A talker at one edge, who talks or keeps silent, and one to three others who look at the talker or away."""
     side, look = draft.facing(), draft.look()
-    talks = draft.event(0.55)
+    talks = draft.event("talk")
     pose: Pose = "sit" if draft.chance(0.2) else "stand"
     x = _at_edge(draft, side)
     n = draft.slots
@@ -125,7 +138,9 @@ def play_watch(draft: Draft) -> None:
     x = _at_edge(draft, side)
     poses: list[Pose] = ["jump" if act and jumps else "stand" for act in acts]
     arms: list[Arm] = ["wave" if act and not jumps else "rest" for act in acts]
-    draft.add(look, "performer", draft.depth(), [x] * (draft.slots + 1), poses, arms, [opposite(side)] * draft.slots)
+    draft.add(
+        look, "performer", draft.depth(), [x] * (draft.slots + 1), poses, arms, [opposite(side)] * draft.slots
+    )
     _audience(draft, side, x, look)
     if draft.chance(0.2):
         add_walker(draft)
@@ -137,14 +152,19 @@ def _at_edge(draft: Draft, side: Side) -> float:
 
 
 def _audience(draft: Draft, side: Side, x: float, decider: Look) -> None:
-    """One to three people in the other half; each looks to `side` or away, whatever the person at the edge does."""
+    """One to three people in the other half; each looks to `side` or away, whatever the person at the edge does.
+
+    The more they are, the less often each looks there, so that a talker is heard about as often as not.
+    """
     looks = [draft.look() for _ in range(int(draft.rng.integers(1, 4)))]
     tallest = max(look.height for look in looks)
     from_edge = x if side < 0 else draft.width - x
     near = from_edge + STRIDE * decider.height + draft.clearance + _MARGIN + STRIDE * tallest
     low, high = _zone(draft, side, near, _MARGIN + SIDEWAYS * tallest)
-    for look, place in zip(looks, spread(draft, low, high, len(looks)), strict=False):
-        facings: list[Facing] = [side if own else opposite(side) for own in draft.own()]
+    places = spread(draft, low, high, len(looks))
+    weight = (1.0, 0.62, 0.45)[len(places) - 1]
+    for look, place in zip(looks, places, strict=False):
+        facings: list[Facing] = [side if own else opposite(side) for own in draft.own(weight)]
         _add_resting(draft, look, place, (low, high), random_arms(draft, _CALM), facings)
 
 
@@ -178,7 +198,9 @@ def play_body(draft: Draft) -> None:
     places = sorted(spread(draft, 30.0, draft.width - 30.0, count, gap=40.0), reverse=side > 0)
     for number, x in enumerate(places):
         if number < performers:
-            _add_body(draft, x, draft.facing(), "jump" if draft.chance(0.5) else "stand", ["wave"] * draft.slots)
+            _add_body(
+                draft, x, draft.facing(), "jump" if draft.chance(0.5) else "stand", ["wave"] * draft.slots
+            )
         elif draft.chance(0.35):
             _add_body(draft, x, draft.facing(), "bend", ["rest"] * draft.slots)
         else:

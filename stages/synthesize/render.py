@@ -11,7 +11,16 @@ from stages.synthesize.people import stool_shapes
 from stages.synthesize.shapes import WORLD_HEIGHT, Frame, Shape, paint
 from stages.synthesize.things import MOVING_WHEN_ON, thing_shapes
 from stages.synthesize.vehicle import DRIVER_FROM_FRONT, FLOOR, bus_shapes, seat_shapes, wheel_shapes
-from stages.synthesize.world import FADE_SECONDS, STILL_STEP, Actor, Scene, Thing, actor_shapes, actor_x, paint_order
+from stages.synthesize.world import (
+    FADE_SECONDS,
+    STILL_STEP,
+    Actor,
+    Scene,
+    Thing,
+    actor_shapes,
+    actor_x,
+    paint_order,
+)
 
 _EMPTY_SEAT_HEIGHT = 75.0
 
@@ -62,7 +71,12 @@ class SceneRenderer:
         paint(canvas, shapes, self.scale, self.outline, INK)
 
     def _paint_thing(self, canvas: Frame, thing: Thing, slot: int, time: float) -> None:
-        self._paint(canvas, thing_shapes(thing.kind, thing.side, thing.x, thing.y, time, thing.colour, int(thing.states[slot])))
+        self._paint(
+            canvas,
+            thing_shapes(
+                thing.kind, thing.side, thing.x, thing.y, time, thing.colour, int(thing.states[slot])
+            ),
+        )
 
     def _paint_actor(self, canvas: Frame, actor: Actor, slot: int, time: float) -> None:
         if actor.poses[slot] == "sit":
@@ -95,4 +109,5 @@ def _faded(frame: Frame, share: float) -> Frame:
     """The frame out of the dark: `share` 0 is black, 1 is clear; blurred in between."""
     share = min(1.0, max(0.0, share))
     blurred = cv2.GaussianBlur(frame, (0, 0), 0.5 + 4.0 * (1.0 - share))
-    return cv2.convertScaleAbs(blurred, alpha=share)
+    result: Frame = (blurred * share).astype(np.uint8)
+    return result

@@ -111,8 +111,16 @@ def _bend(clock: float) -> Joints:
     shoulder = _add(neck, -0.04 * math.sin(lean), -0.04 * math.cos(lean))
     grasp = 0.05 * math.sin(2 * math.pi * 1.6 * clock)
     reach = max(0.07, shoulder[1] - 0.30)
-    arm: Limb = (shoulder, (shoulder[0] + 0.03, (shoulder[1] + reach) / 2), (shoulder[0] + 0.08 + grasp, reach))
-    other: Limb = (shoulder, (shoulder[0] - 0.02, (shoulder[1] + reach) / 2), (shoulder[0] - 0.04 - grasp, reach))
+    arm: Limb = (
+        shoulder,
+        (shoulder[0] + 0.03, (shoulder[1] + reach) / 2),
+        (shoulder[0] + 0.08 + grasp, reach),
+    )
+    other: Limb = (
+        shoulder,
+        (shoulder[0] - 0.02, (shoulder[1] + reach) / 2),
+        (shoulder[0] - 0.04 - grasp, reach),
+    )
     return Joints(hip, neck, head, (far, near), (other, arm))
 
 
@@ -162,7 +170,11 @@ def _arms(arm: Arm, shoulder: Joint, head: Joint, clock: float) -> tuple[Limb, L
             return hang, _swing(shoulder, angle, 0.36, 0.12 * math.cos(2 * math.pi * 1.9 * clock)), 0.0
         case "wheel":
             grip = _add(shoulder, 0.27, -0.10)
-            return (shoulder, _add(shoulder, 0.12, -0.16), grip), (shoulder, _add(shoulder, 0.10, -0.18), _add(grip, 0.01, -0.06)), 0.0
+            return (
+                (shoulder, _add(shoulder, 0.12, -0.16), grip),
+                (shoulder, _add(shoulder, 0.10, -0.18), _add(grip, 0.01, -0.06)),
+                0.0,
+            )
 
 
 def _gesture(shoulder: Joint, clock: float) -> tuple[Limb, Limb, float]:

@@ -28,7 +28,9 @@ Side = Literal[-1, 1]
 _Place = Callable[[float, float], Point]
 
 
-def thing_shapes(kind: ThingKind, side: Side, x: float, y: float, time: float, paint: Colour, on: int) -> list[Shape]:
+def thing_shapes(
+    kind: ThingKind, side: Side, x: float, y: float, time: float, paint: Colour, on: int
+) -> list[Shape]:
     """Shapes of an object whose foot stands at (x, y); `on` is 0 or 1, `paint` the colour of its body."""
 
     def at(inwards: float, up: float) -> Point:
@@ -58,7 +60,13 @@ def _tv(at: _Place, time: float, paint: Colour, on: int) -> list[Shape]:
     screen = (46, 50, 56) if not on else _SCREEN_COLOURS[(step * 7) % len(_SCREEN_COLOURS)]
     shapes.append(poly([at(-12, 38), at(-12, 65), at(14, 73), at(14, 31)], screen))
     if on:
-        shapes.append(disc(at(-4 + 9 * math.sin(2.2 * time), 52 + 6 * math.sin(5 * time)), 6.5, _SCREEN_COLOURS[(step * 5 + 2) % 6]))
+        shapes.append(
+            disc(
+                at(-4 + 9 * math.sin(2.2 * time), 52 + 6 * math.sin(5 * time)),
+                6.5,
+                _SCREEN_COLOURS[(step * 5 + 2) % 6],
+            )
+        )
     else:
         shapes.append(line([at(-8, 60), at(6, 48)], 1.5, (70, 76, 84)))
     return shapes
@@ -89,7 +97,9 @@ def _sign(at: _Place, paint: Colour, on: int) -> list[Shape]:
     shapes = [line([at(0, 0), at(0, 60)], 4.0, (96, 96, 100))]
     if on:
         rays = [(17.5 * math.cos(k * math.pi / 4), 17.5 * math.sin(k * math.pi / 4)) for k in range(8)]
-        shapes += [line([at(0.7 * dx, 72 + 0.7 * dy), at(dx, 72 + dy)], 2.2, (255, 240, 90)) for dx, dy in rays]
+        shapes += [
+            line([at(0.7 * dx, 72 + 0.7 * dy), at(dx, 72 + dy)], 2.2, (255, 240, 90)) for dx, dy in rays
+        ]
         shapes += [disc(at(0, 72), 14.0, (240, 30, 30)), disc(at(0, 72), 8.0, (255, 255, 255))]
     else:
         shapes += [disc(at(0, 72), 14.0, paint), disc(at(0, 72), 8.0, (72, 74, 80))]
@@ -126,7 +136,9 @@ def _door(at: _Place, paint: Colour, on: int) -> list[Shape]:
     if not on:
         panel = poly([at(-15, 0), at(-15, 83), at(15, 83), at(15, 0)], paint)
         inset = tuple(max(0, int(c * 0.75)) for c in paint)
-        boards = [poly(box_of(*at(-11, top), *at(11, top - 30)), (inset[0], inset[1], inset[2])) for top in (77, 40)]
+        boards = [
+            poly(box_of(*at(-11, top), *at(11, top - 30)), (inset[0], inset[1], inset[2])) for top in (77, 40)
+        ]
         return [frame, panel, *boards, disc(at(10, 42), 2.4, (250, 215, 60))]
     night = poly([at(-15, 0), at(-15, 83), at(15, 83), at(15, 0)], (18, 24, 70))
     moon = disc(at(4, 64), 7.0, (255, 250, 200))

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
-
-import numpy as np
 
 from stages.synthesize.render import SceneRenderer
 from stages.synthesize.shapes import WORLD_HEIGHT, Frame
@@ -60,12 +57,6 @@ class Timeline:
 def frames_held(rate: Fraction, draw_every: int) -> int:
     """Frames for which one drawing is held at this rate."""
     return max(1, round(draw_every * rate / _DRAWN_AT))
-
-
-def video_rng(seed: int, dataset: str, split: str, video: str) -> np.random.Generator:
-    """The random stream of one video: other seeds, splits and videos share nothing with it."""
-    digest = hashlib.sha256(f"acarflow/{seed}/{dataset}/{split}/{video}".encode()).digest()
-    return np.random.default_rng(np.frombuffer(digest, np.uint32))
 
 
 def drawings(timeline: Timeline) -> Iterator[tuple[Frame, int]]:

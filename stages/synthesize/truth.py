@@ -9,7 +9,18 @@ from stages.synthesize.labels import KIND_OF, Match, Phase, labels, matches
 from stages.synthesize.people import Facing
 from stages.synthesize.skeleton import Arm, Pose
 from stages.synthesize.timeline import Timeline
-from stages.synthesize.world import FADE_SECONDS, Actor, Box, Module, Role, Scene, SceneType, actor_box, frame_box, paint_order
+from stages.synthesize.world import (
+    FADE_SECONDS,
+    Actor,
+    Box,
+    Module,
+    Role,
+    Scene,
+    SceneType,
+    actor_box,
+    frame_box,
+    paint_order,
+)
 
 _HIDDEN: Final = 0.8
 """Somebody of whose box more than this is behind nearer people is not annotated."""

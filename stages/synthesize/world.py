@@ -22,7 +22,7 @@ Module = Literal["objects", "talk", "watch", "bus", "body", "empty"]
 Box = tuple[float, float, float, float]
 
 FADE_SECONDS: Final = 0.9
-STILL_STEP: Final = 0.5
+STILL_STEP: Final = 1.0
 """People who keep still are redrawn at this interval only (s)."""
 
 
@@ -136,7 +136,9 @@ def actor_shapes(scene: Scene, actor: Actor, time: float) -> list[Shape]:
     slot = scene.slot(time)
     x = actor_x(scene, actor, time)
     clock = actor_clock(scene, actor, time)
-    return person_shapes(actor.look, actor.poses[slot], actor.arms[slot], actor.facings[slot], x, actor.y, clock)
+    return person_shapes(
+        actor.look, actor.poses[slot], actor.arms[slot], actor.facings[slot], x, actor.y, clock
+    )
 
 
 def actor_box(scene: Scene, actor: Actor, time: float) -> Box:

@@ -19,7 +19,7 @@ Ints = NDArray[np.int64]
 RUN: Final = 8
 """Consecutive keyframes of one video that stay together when a bank is read: they share archived seconds."""
 
-ORDER, JITTER = 1, 2
+ORDER, JITTER, DROPOUT = 1, 2, 3
 
 
 def keyed_rng(*key: int) -> np.random.Generator:

@@ -26,7 +26,7 @@ from stages.lib.models.runtime import to_device
 from stages.lib.models.schedule import set_learning_rate, short_schedule
 from stages.lib.models.slots import Words, choose_slots, random_order
 from stages.lib.progress import track
-from stages.train.batches import JITTER, epoch_batches, keyed_rng, steps_per_epoch
+from stages.train.batches import DROPOUT, JITTER, epoch_batches, keyed_rng, steps_per_epoch
 from stages.train.samples import Samples
 
 Ints = NDArray[np.int64]
@@ -87,17 +87,15 @@ def train_head(head: Head, task: Task, config: HeadConfig, seed: int) -> list[Re
     """Train `head` in place; equal arguments, threads and library versions give equal weights.
 
     Raises:
-        StageError: there is nothing to train on, or the loss is no longer finite.
+        StageError: the loss is no longer finite.
     """
     recipe = config.recipe
-    if len(task.samples) == 0:
-        fix = "check splits, annotations and coverage of the videos"
-        raise StageError("no keyframe to train on: none has the train role, a map and a box", "--index", fix)
+    assert len(task.samples) > 0
     per_epoch = steps_per_epoch(len(task.samples), recipe.batch)
     total = max(1, round(recipe.epochs * per_epoch))
     head.to(task.device).train()
     optimiser = make_optimiser(head, recipe)
-    torch.manual_seed(seed + 1)
+    torch.manual_seed(int(keyed_rng(seed, DROPOUT).integers(1 << 62)))
     losses, records, rate = [], [], 0.0
     steps = _steps(task, recipe, seed, per_epoch, total)
     for step, (rows, epoch, chosen) in enumerate(track(steps, total, f"train {config.kind}")):
@@ -165,7 +163,7 @@ def _backward(
     for grid, group in by_grid(task.maps.grid_K2[samples.owner_K], rows):
         inputs, targets = make_inputs(task, group, grid, rng, recipe.jitter, chosen)
         part = action_loss(head(inputs), targets, task.pose_indices) * (len(targets) / total)
-        part.backward()
+        torch.autograd.backward(part)
         loss += float(part.detach())
     return loss
 

@@ -137,6 +137,7 @@ def _open_bank(files: Sequence[Artifact], tables: Sequence[Index], memory: Memor
     )
     relation = [part.items for part in parts if isinstance(part.items, MapReader)]
     vectors = [part.items for part in parts if not isinstance(part.items, MapReader)]
-    items = MapTable(relation) if relation else np.concatenate(vectors)
+    filled = [rows for rows in vectors if len(rows)]
+    items = MapTable(relation) if relation else np.concatenate(filled or vectors[:1])
     words = video_words([name for part in parts for name in part.keyframes.video_ids])
     return Bank(BankMemory(archive, items, memory.window), words, memory.slots)

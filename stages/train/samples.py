@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.lib.artifacts.tables import ROLE_EVAL, ROLE_TRAIN, Boxes, Index, splits_of
+from stages.lib.errors import StageError
 from stages.lib.geometry.boxes import best_match
 
 Ints = NDArray[np.int64]
@@ -56,13 +57,20 @@ def training_samples(shards: Sequence[Shard], *, box_score: float, box_iou: floa
     """Keyframes of the train role: truth boxes and detections from `box_score` on; keyframes without any are left out.
 
     A detection takes the labels of the truth box it overlaps most if that IoU is at least `box_iou`, else none.
+
+    Raises:
+        StageError: no keyframe is left.
     """
     parts = []
     for shard in shards:
         rows = shard.index.rows_with(ROLE_TRAIN)
         pairs = [_boxes_of(shard, int(row), box_score, box_iou) for row in rows[shard.has_map_K[rows]]]
         parts.append(_Part(rows[shard.has_map_K[rows]], [p[0] for p in pairs], [p[1] for p in pairs]))
-    return _join(shards, parts)
+    samples = _join(shards, parts)
+    if len(samples) == 0:
+        fix = "check splits, annotations and coverage of the videos"
+        raise StageError("no keyframe to train on: none has the train role, a map and a box", "--index", fix)
+    return samples
 
 
 def validation_samples(shards: Sequence[Shard]) -> Samples:

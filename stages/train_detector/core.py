@@ -92,7 +92,9 @@ def train(
     if val.frames:
         model.load_state_dict(tuned.state)
         curve = measure(model, val, cfg, device)
-    return TrainedDetector(tuned.state, tuned.steps, tuned.validations, curve, (len(data.frames), len(val.frames)))
+    return TrainedDetector(
+        tuned.state, tuned.steps, tuned.validations, curve, (len(data.frames), len(val.frames))
+    )
 
 
 def measure(model: nn.Module, val: LabelledFrames, cfg: DetectorConfig, device: str) -> PersonCurve:
@@ -111,7 +113,11 @@ def measure(model: nn.Module, val: LabelledFrames, cfg: DetectorConfig, device: 
 def start_from(model: nn.Module, init: Mapping[str, Tensor]) -> None:
     """Load another detector's weights; of 80 classes the person's row is kept, with the background's."""
     fresh = model.state_dict()
-    load_state(model, {key: _person_rows(key, value, fresh) for key, value in init.items()}, "the weights to start from")
+    load_state(
+        model,
+        {key: _person_rows(key, value, fresh) for key, value in init.items()},
+        "the weights to start from",
+    )
 
 
 def _person_rows(key: str, value: Tensor, fresh: Mapping[str, Tensor]) -> Tensor:

@@ -50,11 +50,8 @@ def history(trained: TrainedDetector) -> dict[str, Any]:
     }
     if curve is None or curve.truths == 0:
         return found
-    rows = (
-        np.unique(np.linspace(0, len(curve.scores) - 1, CURVE_POINTS).astype(int))
-        if len(curve.scores)
-        else []
-    )
+    rows = np.unique(np.linspace(0, len(curve.scores) - 1, CURVE_POINTS).round().astype(np.int64))
+    rows = rows[: len(curve.scores)]
     points = [
         {
             name: round(float(values[row]), 5)

@@ -11,7 +11,7 @@ from pathlib import Path
 sys.path.insert(0, workflow.basedir)
 from stages.lib.config import drawn, sheets
 from stages.lib.config.ensemble import member_parts
-from stages.lib.config.given import check_given, check_records, given_paths
+from stages.lib.config.given import check_given, check_records, given_paths, with_boxes
 from stages.lib.config.load import canonical_json, load_config, text_sha
 from stages.lib.config.payloads import payload
 from stages.lib.errors import StageError
@@ -24,7 +24,7 @@ def refuse(error):
 
 
 try:
-    CONFIG = load_config(config)
+    CONFIG = load_config(with_boxes(config))
     check_given(CONFIG)
     RESULTS = f"results/{CONFIG.run}"
     SHARDS = {
@@ -115,7 +115,7 @@ def visible_gpus():
     """Number of GPUs this process may use, without asking torch: CUDA_VISIBLE_DEVICES, else the device files."""
     listed = environ.get("CUDA_VISIBLE_DEVICES")
     if listed is None:
-        return sum(1 for _ in Path(f"{os.sep}dev").glob("nvidia[0-9]*"))
+        return sum(1 for _ in Path(os.devnull).parent.glob("nvidia[0-9]*"))
     return len([name for name in listed.split(",") if name.strip() not in ("", "-1")])
 
 

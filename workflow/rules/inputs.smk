@@ -1,4 +1,4 @@
-"""Which files each rule reads: pure functions of the configuration. No rules here.
+"""What each stage reads and what is asked for: pure functions of the configuration.
 
 Weights that the configuration gives are inputs as they are (`ancient`: a newer time alone re-runs nothing); what would
 have made them is then not in the graph.
@@ -22,8 +22,9 @@ def named(folder, datasets):
 
 
 def optional(flag, path):
-    """The words of a flag that stands only where there is something to give it."""
-    return [flag, path] if path else []
+    """The words of a flag that stands only where there is a file, or a list of them, to give it."""
+    paths = [path] if isinstance(path, str) else list(path or [])
+    return [flag, *paths] if paths else []
 
 
 def listed(flag, paths):
@@ -204,7 +205,7 @@ PLAYGROUND_WEIGHTS = [path for key, path, _ in given_paths(CONFIG) if path.start
 
 def metrics():
     """(head or ensemble, its metrics), several times the same head where it has several seeds."""
-    return [(model.partition("/seed")[0], f"{RESULTS}/evaluate/{model}/metrics.json") for model in MODELS]
+    return [(Path(model).parts[0], f"{RESULTS}/evaluate/{model}/metrics.json") for model in MODELS]
 
 
 def histories():

@@ -45,6 +45,10 @@ class FrameReader:
         block = self._clip[low:high]
         return [block[self._clip_offsets[r] - low : self._clip_offsets[r + 1] - low].tobytes() for r in rows]
 
+    def has_key(self, keyframe: int) -> bool:
+        """Whether this keyframe could be decoded."""
+        return bool(self._key_offsets[keyframe + 1] > self._key_offsets[keyframe])
+
     def key(self, keyframe: int) -> bytes:
         """JPEG bytes of a keyframe at native size; empty where it could not be decoded."""
         return self._key[int(self._key_offsets[keyframe]) : int(self._key_offsets[keyframe + 1])].tobytes()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +16,18 @@ from numpy.typing import NDArray
 from stages.lib.artifacts.files import atomic_path
 from stages.lib.artifacts.provenance import Provenance, fingerprint, library_versions
 from stages.lib.artifacts.schemas import Array, Schema
+from stages.lib.artifacts.sink import Sink
 from stages.lib.errors import StageError
 
 _CHUNK_BYTES = 1 << 18
+_OWN_CHUNK_BYTES = 1 << 14
 
 
 class Stream:
     """A dataset that grows row by row; its digest is taken while writing."""
 
-    def __init__(self, dataset: h5py.Dataset, path: Path) -> None:
-        self._dataset, self._path = dataset, path
+    def __init__(self, dataset: h5py.Dataset, path: Path, sink: Sink) -> None:
+        self._dataset, self._path, self._sink = dataset, path, sink
         self._hash = hashlib.sha256()
         self.rows = 0
 
@@ -41,9 +43,9 @@ class Stream:
         )
         if len(data) == 0:
             return
-        with _refusals(self._path):
-            self._dataset.resize(self.rows + len(data), axis=0)
-            self._dataset[self.rows :] = data
+        self._dataset.resize(self.rows + len(data), axis=0)
+        self._dataset[self.rows :] = data
+        _raise_refusal(self._sink, self._path)
         self._hash.update(data.tobytes() if data.size == 0 else data.data)
         self.rows += len(data)
 
@@ -60,25 +62,29 @@ def digest_of(dataset: h5py.Dataset, content: bytes) -> str:
 class Writer:
     """The open artifact; made by `write_artifact`."""
 
-    def __init__(self, file: h5py.File, schema: Schema, path: Path) -> None:
-        self._file, self._schema, self._path = file, schema, path
+    def __init__(self, file: h5py.File, schema: Schema, path: Path, sink: Sink) -> None:
+        self._file, self._schema, self._path, self._sink = file, schema, path, sink
         self._streams: dict[str, Stream] = {}
 
     def put(self, name: str, values: NDArray[Any]) -> None:
         """Write a whole array; text arrays are stored as fixed-width UTF-8."""
         declared = self._schema.array(name)
         data = _typed(values, declared)
-        self.stream(name, data.shape[1:], data.dtype).append(data)
+        self._open(name, data.shape[1:], data.dtype, max(len(data), 1)).append(data)
 
     def stream(self, name: str, row_shape: tuple[int, ...], dtype: np.dtype[Any] | None = None) -> Stream:
         """Open a dataset that grows along its first axis; large rows get a chunk each."""
+        kind = np.dtype(self._schema.array(name).dtype) if dtype is None else dtype
+        return self._open(name, row_shape, kind, 1 << 14)
+
+    def _open(self, name: str, row_shape: tuple[int, ...], kind: np.dtype[Any], most_rows: int) -> Stream:
+        """A dataset with chunks of about 256 KiB, one row, or `most_rows`; a chunk is stored whole even if half empty."""
         declared = self._schema.array(name)
-        kind = np.dtype(declared.dtype) if dtype is None else dtype
         assert declared.fits((0, *row_shape)), (
             f"{name}: rows of shape {row_shape} do not fit axes {declared.axes}"
         )
         row_bytes = max(1, int(np.prod(row_shape, dtype=np.int64)) * kind.itemsize)
-        rows = 1 if row_bytes * 2 > _CHUNK_BYTES else min(_CHUNK_BYTES // row_bytes, 1 << 14)
+        rows = 1 if row_bytes >= _OWN_CHUNK_BYTES else min(_CHUNK_BYTES // row_bytes, most_rows)
         dataset = self._file.create_dataset(
             name,
             shape=(0, *row_shape),
@@ -89,7 +95,7 @@ class Writer:
             track_times=False,
         )
         dataset.attrs["axes"], dataset.attrs["doc"] = declared.axes, declared.doc
-        self._streams[name] = Stream(dataset, self._path)
+        self._streams[name] = Stream(dataset, self._path, self._sink)
         return self._streams[name]
 
     def attribute(self, name: str, value: str | int | float) -> None:
@@ -126,29 +132,18 @@ def write_artifact(path: Path, schema: Schema, origin: Provenance) -> Iterator[W
     Raises:
         StageError: the file system refuses (full, read-only).
     """
-    with atomic_path(path) as temporary:
-        with _refusals(path):
-            file = h5py.File(temporary, "w", libver="v110", track_order=False)
-        try:
-            writer = Writer(file, schema, path)
+    with atomic_path(path) as temporary, closing(Sink(temporary)) as sink:
+        with h5py.File(sink, "w", libver="v110", track_order=False) as file:
+            writer = Writer(file, schema, path, sink)
             yield writer
             writer.finish(origin)
-        except BaseException:
-            with suppress(OSError, RuntimeError):
-                file.close()
-            raise
-        with _refusals(path):
-            file.close()
+        _raise_refusal(sink, path)
 
 
-@contextmanager
-def _refusals(path: Path) -> Iterator[None]:
-    """A full or read-only disk as a StageError; HDF5 raises OSError on write and RuntimeError on close."""
-    try:
-        yield
-    except (OSError, RuntimeError) as error:
+def _raise_refusal(sink: Sink, path: Path) -> None:
+    if sink.refusal is not None:
         fix = "free disk space, mend the permissions or choose another folder"
-        raise StageError(f"cannot write ({error})", str(path), fix) from error
+        raise StageError(f"cannot write ({sink.refusal.strerror or sink.refusal})", str(path), fix)
 
 
 def _typed(values: NDArray[Any], declared: Array) -> NDArray[Any]:

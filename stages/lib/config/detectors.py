@@ -14,16 +14,27 @@ from stages.lib.config.types import Fraction, Key
 class DetectorTrainConfig(Section):
     """Fine-tuning on the unique ground-truth boxes of one data set's labelled keyframes."""
 
-    epochs: float | None = Field(default=4.0, gt=0, description="passes over the keyframes; null when iterations is given")
+    epochs: float | None = Field(
+        default=4.0, gt=0, description="passes over the keyframes; null when iterations is given"
+    )
     iterations: int | None = Field(default=None, ge=1, description="steps, instead of epochs")
     batch: int = Field(default=8, ge=1, description="keyframes per step")
     optimizer: Literal["sgd", "adamw"] = Field(default="sgd", description="optimiser; sgd has momentum 0.9")
     lr: float = Field(default=0.005, gt=0, description="learning rate after the warm-up")
     weight_decay: float = Field(default=1e-4, ge=0, description="weight decay")
     warmup: Fraction = Field(default=0.1, description="share of the steps spent on linear warm-up")
-    milestones: tuple[Fraction, ...] = Field(default=(0.5, 0.75), description="shares of the steps at which lr falls tenfold")
+    decay: Literal["steps", "cosine"] = Field(
+        default="steps",
+        description="how lr falls after the warm-up: tenfold at the milestones, or as half a cosine",
+    )
+    milestones: tuple[Fraction, ...] = Field(
+        default=(0.5, 0.75),
+        description="shares of the steps at which lr falls tenfold; only for decay: steps",
+    )
     gradient_clip: float = Field(default=35.0, gt=0, description="largest norm of the gradient")
-    short_sides: tuple[int, ...] = Field(default=(), description="shorter sides drawn from at random; empty: short_side")
+    short_sides: tuple[int, ...] = Field(
+        default=(), description="shorter sides drawn from at random; empty: short_side"
+    )
     flip: Fraction = Field(default=0.5, description="probability of a horizontal flip")
     seed: int = Field(default=0, ge=0, description="seed of initialisation, order and augmentation")
 
@@ -53,11 +64,15 @@ class DetectorConfig(Section):
     """One person detector: architecture, and either given weights or a data set to be fine-tuned on."""
 
     architecture: Literal["playground", "frcnn-r50-fpn"] = Field(description="row of the architecture table")
-    weights: str | None = Field(default=None, description="given weights (safetensors or mmdet .pth); then never trained")
+    weights: str | None = Field(
+        default=None, description="given weights (safetensors or mmdet .pth); then never trained"
+    )
     dataset: Key | None = Field(default=None, description="data set this detector is fine-tuned on")
     init: Key | None = Field(default=None, description="detector whose weights the fine-tuning starts from")
     short_side: int = Field(default=800, ge=32, description="shorter side of the network's input in pixels")
-    max_long_side: int = Field(default=1333, ge=32, description="longest side of the network's input in pixels")
+    max_long_side: int = Field(
+        default=1333, ge=32, description="longest side of the network's input in pixels"
+    )
     batch: int = Field(default=8, ge=1, description="keyframes per forward pass in detection")
     min_score: Fraction = Field(default=0.05, description="boxes below this score are dropped")
     max_per_image: int = Field(default=100, ge=1, description="boxes kept per keyframe")

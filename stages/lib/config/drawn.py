@@ -18,7 +18,9 @@ def files(dataset: str, folder: str) -> dict[str, object]:
     """
     if dataset not in (MOVIES, CLIPS):
         what = f"no data set of this name can be drawn; there are {MOVIES} and {CLIPS}"
-        raise StageError(what, f"datasets.{dataset}.synthesized", "rename the data set, or give it videos and files")
+        raise StageError(
+            what, f"datasets.{dataset}.synthesized", "rename the data set, or give it videos and files"
+        )
     notes = f"{folder}/annotations"
     found: dict[str, object] = {
         "videos": f"{folder}/videos",

@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from stages.lib.config.root import Config
 from stages.lib.errors import StageError
+
+
+def with_boxes(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The raw configuration with `boxes: FILE` of the top level (`--config boxes=FILE`) put where it belongs.
+
+    It takes the place of the detector of every data set of format videos, which `--config` alone could not remove.
+    """
+    placed = {key: value for key, value in raw.items() if key != "boxes"}
+    if raw.get("boxes") is None or not isinstance(raw.get("datasets"), Mapping):
+        return placed
+    given = {"detector": None, "boxes": raw["boxes"]}
+    placed["datasets"] = {
+        name: {**data, **given} if isinstance(data, Mapping) and data.get("format") == "videos" else data
+        for name, data in raw["datasets"].items()
+    }
+    return placed
 
 
 def check_given(config: Config) -> None:
@@ -28,7 +45,12 @@ def given_paths(config: Config) -> Iterator[tuple[str, str, bool]]:
     """(key, path, whether a folder is meant) of all user files that this run reads."""
     for name, data in config.datasets.items():
         where = f"datasets.{name}"
-        plain = (("sheet", data.sheet), ("labelmap", data.labelmap), ("kinds", data.kinds), ("boxes", data.boxes))
+        plain = (
+            ("sheet", data.sheet),
+            ("labelmap", data.labelmap),
+            ("kinds", data.kinds),
+            ("boxes", data.boxes),
+        )
         yield from ((f"{where}.{key}", path, False) for key, path in plain if path)
         for table in ("annotations", "excluded", "classes"):
             paths: dict[str, str] = data.model_dump()[table]
@@ -49,7 +71,9 @@ def _given_weights(config: Config) -> Iterator[tuple[str, str, bool]]:
         weights = config.backbones[key].weights
         if weights:
             yield f"backbones.{key}.weights", weights, False
-    yield from ((f"heads.{key}.weights", head.weights, False) for key, head in config.heads.items() if head.weights)
+    yield from (
+        (f"heads.{key}.weights", head.weights, False) for key, head in config.heads.items() if head.weights
+    )
 
 
 def _mend(path: Path) -> str:
@@ -76,4 +100,6 @@ def check_records(results: Path, records: Path, expected: Callable[[str, str], s
             continue
         if not (records / "metadata" / urlsafe_b64encode(str(path).encode()).decode()).exists():
             what = "holds other settings than asked for, and Snakemake's records of that run (.snakemake) are gone"
-            raise StageError(what, str(path), f"remove it (rm {path}): what was made with it is then made anew")
+            raise StageError(
+                what, str(path), f"remove it (rm {path}): what was made with it is then made anew"
+            )

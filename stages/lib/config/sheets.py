@@ -77,8 +77,9 @@ def dataset_shards(config: Config, key: str) -> dict[str, list[Video]]:
     """The videos of every shard of a data set by the shard's name, in order; a shard may be empty."""
     n = config.datasets[key].shards
     shards: dict[str, list[Video]] = {shard_name(k, n): [] for k in range(n)}
+    parts = list(shards.values())
     for video, place in _placed(config, key):
-        shards[shard_name(shard_of(video.video, n) if place is None else place, n)].append(video)
+        parts[shard_of(video.video, n) if place is None else place].append(video)
     return shards
 
 
@@ -127,7 +128,7 @@ def _placed(config: Config, key: str) -> list[tuple[Video, int | None]]:
         rows = [(video, None) for video in _listed(data.videos or config.videos, key)]
     else:
         assert data.sheet is not None, "the configuration's checks ask for a sheet"
-        rows = list(_sheet_rows(Path(data.sheet), Path(data.videos or "."), data.shards))
+        rows = list(_sheet_rows(Path(data.sheet), (data.videos or ".").rstrip("/") or "/", data.shards))
     return sorted(rows, key=lambda row: (row[0].video, row[0].start))
 
 
@@ -168,7 +169,7 @@ def own_id(relative: str) -> str:
     return f"{slug}-{hashlib.sha256(os.fsencode(relative)).hexdigest()[:8]}"
 
 
-def _sheet_rows(sheet: Path, root: Path, n: int) -> Iterator[tuple[Video, int | None]]:
+def _sheet_rows(sheet: Path, root: str, n: int) -> Iterator[tuple[Video, int | None]]:
     lines = _lines(sheet)
     columns = tuple(lines[0].split("\t")) if lines else ()
     if columns not in (SHEET_COLUMNS, (*SHEET_COLUMNS, "shard")):
@@ -194,17 +195,17 @@ def _sheet_rows(sheet: Path, root: Path, n: int) -> Iterator[tuple[Video, int | 
         )
 
 
-def _sheet_row(cells: list[str], width: int, where: str, root: Path, n: int) -> tuple[Video, int | None]:
+def _sheet_row(cells: list[str], width: int, where: str, root: str, n: int) -> tuple[Video, int | None]:
     if len(cells) != width:
         raise StageError(
             f"{len(cells)} columns where the header has {width}", where, "separate the columns by tabs"
         )
-    video, path, split = cells[0], _unescape(cells[1]), cells[2]
+    video, path, split = cells[0], _unescape(cells[1]) if "\\" in cells[1] else cells[1], cells[2]
     if not _VIDEO_ID.fullmatch(video):
         raise StageError(f"bad video id {video[:80]!r}", where, "use 1 to 64 letters, digits, _ and -")
     if split not in ("train", "val", "test"):
         raise StageError(f"unknown split {split[:40]!r}", where, "write train, val or test")
-    full = str(root / path) if path else ""
+    full = path if path.startswith("/") or not path or root == "." else f"{root}/{path}"
     place = _shard_cell(cells[4], n, where) if width == 5 else None
     return Video(video, full, split, _start(cells[3], where), path or video), place
 

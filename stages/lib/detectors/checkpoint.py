@@ -34,13 +34,17 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise StageError(f"holds a {type(content).__name__} instead of a checkpoint", where=str(path))
     state = content.get("state_dict", content)
     if not isinstance(state, Mapping) or not state or not all(isinstance(v, Tensor) for v in state.values()):
-        raise StageError("holds no state_dict of tensors", where=str(path), fix="give an mmdet 2.x or 3.x checkpoint")
+        raise StageError(
+            "holds no state_dict of tensors", where=str(path), fix="give an mmdet 2.x or 3.x checkpoint"
+        )
     plain = {key.removeprefix("module."): value.contiguous() for key, value in state.items()}
     meta = content.get("meta", {})
-    return Checkpoint(plain, {k: v for k, v in meta.items() if _is_plain(v)} if isinstance(meta, Mapping) else {})
+    return Checkpoint(
+        plain, {k: v for k, v in meta.items() if _is_plain(v)} if isinstance(meta, Mapping) else {}
+    )
 
 
-def load_safely(path: Path) -> Any:  # noqa: ANN401
+def load_safely(path: Path) -> Any:
     """What a torch file holds, with `weights_only` and an allow-list of numpy's scalars; StageError otherwise."""
     try:
         with torch.serialization.safe_globals(_allowed()):
@@ -67,7 +71,9 @@ def class_count(state: Mapping[str, Tensor | np.ndarray], where: str) -> int:
         )
     count = int(state[CLASSIFIER].shape[0]) - 1
     if count not in KNOWN_CLASS_COUNTS:
-        raise StageError(f"tells {count} classes apart; only 1 (person) and COCO's 80 are understood", where=where)
+        raise StageError(
+            f"tells {count} classes apart; only 1 (person) and COCO's 80 are understood", where=where
+        )
     return count
 
 
@@ -136,7 +142,7 @@ def _allowed() -> list[Any]:
     from numpy._core.multiarray import _reconstruct, scalar
 
     dtypes = {type(np.dtype(kind)) for kind in ("f2", "f4", "f8", "i4", "i8", "u1", "bool")}
-    arrays = [(scalar, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")]
+    arrays: list[Any] = [(scalar, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")]
     arrays += [(_reconstruct, f"numpy.{core}.multiarray._reconstruct") for core in ("core", "_core")]
     buffers = [
         (_Inert, "mmengine.logging.history_buffer.HistoryBuffer"),

@@ -40,7 +40,11 @@ class PersonDetector:
 
     @classmethod
     def from_state(
-        cls, cfg: DetectorConfig, state: Mapping[str, Tensor | np.ndarray], device: str = "cpu", where: str = "weights"
+        cls,
+        cfg: DetectorConfig,
+        state: Mapping[str, Tensor | np.ndarray],
+        device: str = "cpu",
+        where: str = "weights",
     ) -> PersonDetector:
         """The detector of `cfg` with the given weights (1 class, or COCO's 80); StageError names `where` on a misfit."""
         model = build_faster_rcnn(cfg, class_count(state, where))
@@ -59,7 +63,8 @@ class PersonDetector:
             for start in range(0, len(members), self.cfg.batch):
                 chunk = members[start : start + self.cfg.batch]
                 samples = [make_sample(resize(images[i], boxes[i])) for i in chunk]
-                for i, result in zip(chunk, self.model.test_step(stack(samples)), strict=True):
+                results = self.model.test_step(stack(samples))  # type: ignore[operator]
+                for i, result in zip(chunk, results, strict=True):
                     found[i] = self._persons(result.pred_instances, boxes[i])
         return [found[i] for i in range(len(images))]
 

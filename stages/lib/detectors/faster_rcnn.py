@@ -21,7 +21,8 @@ class Numbers:
 
     Attributes:
         depth, channels: ResNet depth and the width of its first stage.
-        frozen: fixed stem and first stage, and batch norm kept at its stored statistics.
+        frozen: made to start from trained weights: fixed stem and first stage, and batch norm kept at its stored
+            statistics. Otherwise made to learn from nothing: norm in the pyramid too, and no weak initialisation.
         first_level: first backbone stage (0 = stride 4) that the pyramid uses.
         levels: pyramid levels; the last one is a subsampled copy when the backbone has too few stages.
         scales, ratios: anchor sides in strides, and height / width.
@@ -120,16 +121,14 @@ def model_dict(cfg: DetectorConfig, num_classes: int = 1) -> dict[str, Any]:
             "pad_size_divisor": SIZE_DIVISOR,
         },
         "backbone": _backbone(n),
-        "neck": {
-            "type": "FPN",
-            "in_channels": n.stage_channels,
-            "out_channels": n.pyramid,
-            "start_level": n.first_level,
-            "num_outs": n.levels,
-        },
+        "neck": _neck(n),
         "rpn_head": _rpn_head(n),
         "roi_head": _roi_head(n, num_classes),
-        "train_cfg": {"rpn": _rpn_train(n), "rpn_proposal": _proposals(n, n.train_proposals), "rcnn": _roi_train(n)},
+        "train_cfg": {
+            "rpn": _rpn_train(n),
+            "rpn_proposal": _proposals(n, n.train_proposals),
+            "rcnn": _roi_train(n),
+        },
         "test_cfg": {
             "rpn": _proposals(n, n.test_proposals),
             "rcnn": {
@@ -151,12 +150,24 @@ def _backbone(n: Numbers) -> dict[str, Any]:
         "frozen_stages": 1 if n.frozen else -1,
         "norm_cfg": {"type": "BN", "requires_grad": True},
         "norm_eval": n.frozen,
+        "zero_init_residual": n.frozen,
         "style": "pytorch",
     }
 
 
+def _neck(n: Numbers) -> dict[str, Any]:
+    neck = {
+        "type": "FPN",
+        "in_channels": n.stage_channels,
+        "out_channels": n.pyramid,
+        "start_level": n.first_level,
+        "num_outs": n.levels,
+    }
+    return neck if n.frozen else {**neck, "norm_cfg": {"type": "BN"}}
+
+
 def _rpn_head(n: Numbers) -> dict[str, Any]:
-    return {
+    head = {
         "type": "RPNHead",
         "in_channels": n.pyramid,
         "feat_channels": n.pyramid,
@@ -170,6 +181,9 @@ def _rpn_head(n: Numbers) -> dict[str, Any]:
         "loss_cls": {"type": "CrossEntropyLoss", "use_sigmoid": True, "loss_weight": 1.0},
         "loss_bbox": {"type": "L1Loss", "loss_weight": 1.0},
     }
+    outputs = [{"type": "Normal", "name": name, "std": 0.01} for name in ("rpn_cls", "rpn_reg")]
+    strong = {"type": "Kaiming", "layer": "Conv2d", "override": outputs}
+    return head if n.frozen else {**head, "init_cfg": strong}
 
 
 def _roi_head(n: Numbers, num_classes: int) -> dict[str, Any]:
@@ -212,7 +226,8 @@ def _rpn_train(n: Numbers) -> dict[str, Any]:
 
 def _roi_train(n: Numbers) -> dict[str, Any]:
     assigner = _assigner(positive=0.5, negative=0.5, least=0.5, low_quality=False)
-    return {"assigner": assigner, "sampler": _sampler(n.roi_samples, positive=0.25, add_truth=True), "pos_weight": -1, "debug": False}
+    sampler = _sampler(n.roi_samples, positive=0.25, add_truth=True)
+    return {"assigner": assigner, "sampler": sampler, "pos_weight": -1, "debug": False}
 
 
 def _assigner(*, positive: float, negative: float, least: float, low_quality: bool) -> dict[str, Any]:

@@ -16,29 +16,29 @@ from stages.lib.errors import StageError
 PLAIN = (int, float, str)
 
 
-class PlainMessages(Hook):
+class PlainMessages(Hook):  # type: ignore[misc]  # mmengine is untyped
     """Reduces mmengine's message hub to plain values in checkpoints; its history buffers could not be read safely."""
 
     priority = "LOWEST"
 
-    def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:  # noqa: ANN401
+    def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
         info = checkpoint["message_hub"]["runtime_info"]
         plain = {key: value for key, value in info.items() if type(value) in PLAIN}
-        resumed = {key: True for key in plain}
+        resumed = dict.fromkeys(plain, True)
         checkpoint["message_hub"] = {"log_scalars": {}, "runtime_info": plain, "resumed_keys": resumed}
 
 
-class SeedEachStep(Hook):
+class SeedEachStep(Hook):  # type: ignore[misc]  # mmengine is untyped
     """Makes torch's randomness a function of (seed, step), so that a resumed training is the uninterrupted one."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
 
-    def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:  # noqa: ANN401
+    def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
         torch.manual_seed((self.seed + 1) * 1_000_003 + batch_idx)
 
 
-class Course(Hook):
+class Course(Hook):  # type: ignore[misc]  # mmengine is untyped
     """Records loss and rate of each step, validates at intervals, and keeps the best weights.
 
     Without `validate` the last weights count as the best. Everything survives in checkpoints.
@@ -62,16 +62,18 @@ class Course(Hook):
 
     def after_train_iter(
         self,
-        runner: Any,  # noqa: ANN401
+        runner: Any,
         batch_idx: int,
-        data_batch: Any = None,  # noqa: ANN401
+        data_batch: Any = None,
         outputs: dict[str, Tensor] | None = None,
     ) -> None:
         assert outputs is not None
         loss, done = float(outputs["loss"].detach()), batch_idx + 1
         if not math.isfinite(loss):
             raise StageError(
-                f"the loss of step {done} is {loss}", where="detector training", fix="lower train.lr or lengthen train.warmup"
+                f"the loss of step {done} is {loss}",
+                where="detector training",
+                fix="lower train.lr or lengthen train.warmup",
             )
         rate = float(runner.optim_wrapper.get_lr()["lr"][0])
         self.steps.append({"iteration": done, "loss": loss, "lr": rate})
@@ -80,10 +82,10 @@ class Course(Hook):
         if self.on_step is not None:
             self.on_step(done)
 
-    def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:  # noqa: ANN401
+    def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
         checkpoint["course"] = {"steps": self.steps, "validations": self.validations, "best": self.best}
 
-    def after_load_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:  # noqa: ANN401
+    def after_load_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
         course = checkpoint["course"]
         self.steps, self.validations, self.best = course["steps"], course["validations"], course["best"]
 

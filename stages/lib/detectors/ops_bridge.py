@@ -93,7 +93,7 @@ def _roi_align_forward(
     spatial_scale: float,
     sampling_ratio: int,
     pool_mode: int,
-    aligned: bool,  # noqa: FBT001
+    aligned: bool,
 ) -> None:
     """Average RoIAlign, written into `output_RCPQ`."""
     if pool_mode != 1:
@@ -115,7 +115,7 @@ def _roi_align_backward(
     spatial_scale: float,
     sampling_ratio: int,
     pool_mode: int,
-    aligned: bool,  # noqa: FBT001
+    aligned: bool,
 ) -> None:
     """Gradient of average RoIAlign by its input, written into `gradient_BCHW`."""
     assert pool_mode == 1

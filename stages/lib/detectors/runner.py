@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from mmengine.logging import MMLogger
@@ -82,7 +82,9 @@ def fine_tune(
 
 def latest_checkpoint(workdir: Path) -> str | None:
     """The newest checkpoint in `workdir` that can be read; a half-written one is passed over with a warning."""
-    found = sorted(workdir.glob("iter_*.pth"), key=lambda path: int(path.stem.removeprefix("iter_")), reverse=True)
+    found = sorted(
+        workdir.glob("iter_*.pth"), key=lambda path: int(path.stem.removeprefix("iter_")), reverse=True
+    )
     for path in found:
         try:
             load_safely(path)
@@ -93,10 +95,10 @@ def latest_checkpoint(workdir: Path) -> str | None:
     return None
 
 
-class _QuietRunner(Runner):
+class _QuietRunner(Runner):  # type: ignore[misc]  # mmengine is untyped
     """mmengine's runner without output of its own, on `target`, reading checkpoints with `weights_only`."""
 
-    def __init__(self, *, target: str, **parts: Any) -> None:  # noqa: ANN401
+    def __init__(self, *, target: str, **parts: Any) -> None:
         self._target = target
         super().__init__(**parts)
 
@@ -117,10 +119,10 @@ class _QuietRunner(Runner):
         return checkpoint
 
 
-class _Drawn(Dataset):
+class _Drawn(Dataset[dict[str, Any]]):
     """The training order as a data set: item `position` is what `draw` makes of it."""
 
-    metainfo: dict[str, Any] = {"classes": ("person",)}
+    metainfo: ClassVar[dict[str, Any]] = {"classes": ("person",)}
 
     def __init__(self, draw: Draw, length: int) -> None:
         self.draw, self.length = draw, length
@@ -132,8 +134,10 @@ class _Drawn(Dataset):
         return make_sample(*self.draw(position))
 
 
-def _loader(draw: Draw, steps: int, batch: int) -> DataLoader:
-    return DataLoader(_Drawn(draw, steps * batch), batch_size=batch, shuffle=False, num_workers=0, collate_fn=stack)
+def _loader(draw: Draw, steps: int, batch: int) -> DataLoader[dict[str, Any]]:
+    return DataLoader(
+        _Drawn(draw, steps * batch), batch_size=batch, shuffle=False, num_workers=0, collate_fn=stack
+    )
 
 
 def _optimizer(cfg: DetectorTrainConfig) -> dict[str, Any]:
@@ -143,13 +147,23 @@ def _optimizer(cfg: DetectorTrainConfig) -> dict[str, Any]:
 
 
 def _schedule(cfg: DetectorTrainConfig, steps: int) -> list[dict[str, Any]]:
-    """Linear warm-up, then a tenth of the rate after each milestone."""
+    """Linear warm-up from 1/32, then a tenth of the rate after each milestone, or half a cosine down to nothing."""
     warmup = round(cfg.warmup * steps)
     ramp = {"type": "LinearLR", "start_factor": 1 / 32, "by_epoch": False, "begin": 0, "end": warmup}
-    marks = sorted({max(1, round(share * steps)) for share in cfg.milestones})
-    decay = {"type": "MultiStepLR", "by_epoch": False, "milestones": marks, "gamma": 0.1}
-    return [ramp, decay] if warmup > 1 else [decay]
+    fall: dict[str, Any]
+    if cfg.decay == "cosine":
+        fall = {"type": "CosineAnnealingLR", "by_epoch": False, "eta_min": 0.0, "begin": warmup, "end": steps}
+    else:
+        marks = sorted({max(1, round(share * steps)) for share in cfg.milestones})
+        fall = {"type": "MultiStepLR", "by_epoch": False, "milestones": marks, "gamma": 0.1}
+    return [ramp, fall] if warmup > 1 else [fall]
 
 
 def _checkpoints(every: int) -> dict[str, Any]:
-    return {"type": "CheckpointHook", "interval": every, "by_epoch": False, "max_keep_ckpts": 2, "save_last": False}
+    return {
+        "type": "CheckpointHook",
+        "interval": every,
+        "by_epoch": False,
+        "max_keep_ckpts": 2,
+        "save_last": False,
+    }

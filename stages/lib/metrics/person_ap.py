@@ -45,7 +45,9 @@ class PersonCurve:
         """Precision and recall of the detections with score >= `threshold`; precision is NaN when there are none."""
         count = int(np.searchsorted(-self.scores, -threshold, side="right"))
         hits = int(self.hits[:count].sum())
-        return (hits / count if count else float("nan")), (hits / self.truths if self.truths else float("nan"))
+        return (hits / count if count else float("nan")), (
+            hits / self.truths if self.truths else float("nan")
+        )
 
 
 def person_curve(

@@ -24,7 +24,10 @@ class AvSource:
         starts, end, declared = _scan(path)
         self._container = av.open(str(path))
         stream = self._container.streams.video[0]
-        stream.thread_type = "AUTO"
+        stream.thread_type, stream.codec_context.thread_count = (
+            "NONE",
+            1,
+        )  # threads lose a varying number of frames at damage
         self._frames = self._container.decode(stream)
         self._first = _next(self._frames, 0)
         height, width = _rgb(self._first).shape[:2]

@@ -13,7 +13,7 @@ from stages.lib.video.source import (
     READ_AHEAD_BYTES,
     DamagedVideoError,
     Engine,
-    TooLargeError,
+    UnfitError,
     VideoError,
     VideoInfo,
 )
@@ -30,9 +30,9 @@ class DecordSource:
 
     def __init__(self, reader: Any, errors: tuple[type[Exception], ...]) -> None:
         self._reader, self._errors = reader, errors
-        first = reader.next()
-        self._first: NDArray[np.uint8] | None = first.asnumpy()
-        height, width = self._first.shape[:2]
+        first = _rgb(reader.next())
+        self._first: NDArray[np.uint8] | None = first
+        height, width = first.shape[:2]
         starts, end = _timestamps(reader)
         self.info = VideoInfo(width, height, starts, end)
 
@@ -50,7 +50,7 @@ class DecordSource:
     def _next(self, number: int, *, keep: bool) -> NDArray[np.uint8] | None:
         try:
             frame = self._reader.next()
-            return frame.asnumpy() if keep else None
+            return _rgb(frame) if keep else None
         except self._errors:
             raise DamagedVideoError(number, "decord stopped") from None
 
@@ -64,7 +64,7 @@ def open_decord(path: Path) -> DecordSource:
     """Open a file in decord.
 
     Raises:
-        TooLargeError: its decoded frames would not fit into the memory that read-ahead may take.
+        UnfitError: its decoded frames would not fit into the memory that read-ahead may take, or its first is damaged.
         VideoError: decord cannot open it.
     """
     import decord
@@ -72,13 +72,26 @@ def open_decord(path: Path) -> DecordSource:
     decord.logging.set_level(_QUIET)
     errors = (StopIteration, RuntimeError, decord.DECORDError, OSError, IndexError)
     try:
-        source = DecordSource(decord.VideoReader(str(path), num_threads=1), errors)
+        reader = decord.VideoReader(str(path), num_threads=1)
     except errors:
         raise VideoError("decord cannot open it") from None
+    try:
+        source = DecordSource(reader, errors)
+    except errors:
+        raise UnfitError("decord stopped at the first frame") from None
     if source.info.decoded_bytes > READ_AHEAD_BYTES:
         source.close()
-        raise TooLargeError("too large for decord")
+        raise UnfitError("too large for decord")
     return source
+
+
+def _rgb(frame: Any) -> NDArray[np.uint8]:
+    """RGB pixels (H,W,3); of frames below 64 pixels in width decord shows the padding of the rows as a fourth channel."""
+    pixels: NDArray[np.uint8] = frame.asnumpy()
+    height, width, channels = pixels.shape
+    if channels == 3:
+        return pixels
+    return np.ascontiguousarray(pixels.reshape(height, -1)[:, : 3 * width]).reshape(height, width, 3)
 
 
 def _timestamps(reader: Any) -> tuple[NDArray[np.float64], float]:

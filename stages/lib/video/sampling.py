@@ -21,8 +21,11 @@ _ROUNDING: Final = 1e-6
 
 
 def frame_count(duration: float, rate: float) -> int:
-    """Grid frames n of a file that lasts `duration` seconds: floor(duration * rate + 0.5), at least one."""
-    return max(1, math.floor(duration * rate + 0.5 + _ROUNDING))
+    """Grid frames n of a file that lasts `duration` seconds: floor(duration * rate + 0.5), at least one.
+
+    A duration that is less than TIE short of the next frame counts as reaching it.
+    """
+    return max(1, math.floor((duration + TIE) * rate + 0.5))
 
 
 def centre_frames(relative: ArrayLike, rate: float) -> Ints:

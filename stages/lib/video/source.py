@@ -41,8 +41,8 @@ class DamagedVideoError(VideoError):
         self.frame = frame
 
 
-class TooLargeError(VideoError):
-    """decord would hold more than READ_AHEAD_BYTES of frames in memory."""
+class UnfitError(VideoError):
+    """decord opens the file but should not read it: too many frames to hold, or damage (which it meets at a random frame)."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def _open(path: Path, prefer: Engine) -> FrameSource:
 
         try:
             return open_decord(path)
-        except TooLargeError:
+        except UnfitError:
             refused = False
         except VideoError:
             refused = True

@@ -20,7 +20,9 @@ class _Counting:
     def detect(self, images: Sequence[np.ndarray]) -> list[Detections]:
         self.shown.append(len(images))
         counts = [int(image[0, 0, 0]) for image in images]
-        return [Detections(np.full((n, 4), n / 10, np.float32), np.full(n, n / 10, np.float32)) for n in counts]
+        return [
+            Detections(np.full((n, 4), n / 10, np.float32), np.full(n, n / 10, np.float32)) for n in counts
+        ]
 
 
 def _frames(counts: Sequence[int], shown: list[int]) -> Iterator[np.ndarray]:

@@ -54,7 +54,9 @@ def test_placed_on_keyframes_in_their_order() -> None:
         "a,7,0.1,0.1,0.2,0.2,,0.9",
         "b,1,0.3,0.3,0.4,0.4,,0.04",
     ]
-    placed = place_boxes(parse_boxes(lines, "x", VIDEOS), [("b-id", 1000), ("a-id", 2000), ("a-id", 1000)], min_score=0.05)
+    placed = place_boxes(
+        parse_boxes(lines, "x", VIDEOS), [("b-id", 1000), ("a-id", 2000), ("a-id", 1000)], min_score=0.05
+    )
     assert placed.unused == 1
     assert placed.boxes.row_splits.tolist() == [0, 0, 0, 2]
     np.testing.assert_allclose(placed.boxes.scores, [0.8, 0.4], atol=1e-7)

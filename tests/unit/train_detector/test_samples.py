@@ -24,13 +24,17 @@ def _frames(count: int) -> LabelledFrames:
 
 def _config(**train: object) -> DetectorConfig:
     recipe = DetectorTrainConfig.model_validate(train)
-    return DetectorConfig(architecture="playground", dataset="toy", short_side=64, max_long_side=256, train=recipe)
+    return DetectorConfig(
+        architecture="playground", dataset="toy", short_side=64, max_long_side=256, train=recipe
+    )
 
 
 def test_keyframes_without_boxes_are_left_out_and_boxes_are_unique() -> None:
     a, b = [0.1, 0.1, 0.5, 0.5], [0.0, 0.2, 0.5, 0.5]
     frames = [lambda: np.zeros((1, 1, 3), np.uint8)] * 4
-    kept = labelled_only(LabelledFrames(frames, np.array([a, b, a, b], np.float32), np.array([0, 0, 3, 3, 4])))
+    kept = labelled_only(
+        LabelledFrames(frames, np.array([a, b, a, b], np.float32), np.array([0, 0, 3, 3, 4]))
+    )
     assert kept.frames == [frames[1], frames[3]]
     np.testing.assert_array_equal(kept.boxes, np.array([a, b, b], np.float32))
     assert kept.row_splits.tolist() == [0, 2, 3]

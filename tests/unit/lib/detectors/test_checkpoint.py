@@ -11,7 +11,13 @@ import torch
 from mmengine.logging import HistoryBuffer
 
 from stages.lib.config.detectors import DetectorConfig
-from stages.lib.detectors.checkpoint import class_count, export_state, load_safely, load_state, read_checkpoint
+from stages.lib.detectors.checkpoint import (
+    class_count,
+    export_state,
+    load_safely,
+    load_state,
+    read_checkpoint,
+)
 from stages.lib.detectors.faster_rcnn import build_faster_rcnn
 from stages.lib.errors import StageError
 
@@ -51,8 +57,18 @@ def test_getattr_in_a_checkpoint_does_not_run(tmp_path: Path) -> None:
 
 def test_a_public_checkpoint_with_history_buffers_and_numpy_scalars_is_read(tmp_path: Path) -> None:
     path = tmp_path / "epoch_12.pth"
-    hub = {"log_scalars": {"train/loss": HistoryBuffer([1.0, 2.0], [1, 1])}, "runtime_info": {"lr": np.float64(0.1)}}
-    torch.save({"state_dict": {"module.a": torch.ones(2)}, "meta": {"epoch": 12, "x": np.ones(3)}, "message_hub": hub}, path)
+    hub = {
+        "log_scalars": {"train/loss": HistoryBuffer([1.0, 2.0], [1, 1])},
+        "runtime_info": {"lr": np.float64(0.1)},
+    }
+    torch.save(
+        {
+            "state_dict": {"module.a": torch.ones(2)},
+            "meta": {"epoch": 12, "x": np.ones(3)},
+            "message_hub": hub,
+        },
+        path,
+    )
     found = read_checkpoint(path)
     assert list(found.state) == ["a"]
     assert found.meta == {"epoch": 12}
@@ -97,7 +113,12 @@ def test_another_architecture_is_told_by_its_first_keys() -> None:
     with pytest.raises(StageError) as caught:
         load_state(model, state, "mine.safetensors")
     text = str(caught.value)
-    for part in ("mine.safetensors", "1 missing: rpn_head.rpn_conv.weight", "1 unexpected: backbone.extra", "(2,) instead of"):
+    for part in (
+        "mine.safetensors",
+        "1 missing: rpn_head.rpn_conv.weight",
+        "1 unexpected: backbone.extra",
+        "(2,) instead of",
+    ):
         assert part in text
     with pytest.raises(StageError, match="no Faster R-CNN"):
         class_count({"fc.weight": torch.zeros(1)}, "w")

@@ -58,7 +58,10 @@ def test_playground_anchors_fit_people_of_40_to_100_pixels() -> None:
     """Some anchor shape overlaps each centred person with IoU >= 0.55; the best anchor of each person is a positive."""
     n = NUMBERS["playground"]
     anchors = [
-        (s * scale / ratio**0.5, s * scale * ratio**0.5) for s in n.strides for scale in n.scales for ratio in n.ratios
+        (s * scale / ratio**0.5, s * scale * ratio**0.5)
+        for s in n.strides
+        for scale in n.scales
+        for ratio in n.ratios
     ]
     for height in range(40, 101, 5):
         for slimness in (1.3, 2.0, 2.8):

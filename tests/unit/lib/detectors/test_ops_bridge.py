@@ -29,7 +29,9 @@ def _slow_nms(boxes: np.ndarray, scores: np.ndarray, threshold: float, offset: i
     return kept
 
 
-def _slow_roi_align(image_CHW: np.ndarray, roi: np.ndarray, scale: float, out: int, samples: int) -> np.ndarray:
+def _slow_roi_align(
+    image_CHW: np.ndarray, roi: np.ndarray, scale: float, out: int, samples: int
+) -> np.ndarray:
     """Half-pixel aligned average RoIAlign of a region well inside the map."""
     x1, y1, x2, y2 = roi * scale - 0.5
     result = np.zeros((image_CHW.shape[0], out, out))
@@ -64,7 +66,7 @@ def test_roi_align_is_the_slow_loop(samples: int) -> None:
     image = rng.normal(size=(3, 16, 20))
     roi = np.array([10.0, 12.0, 58.0, 50.0])
     layer = RoIAlign(4, spatial_scale=0.25, sampling_ratio=samples, aligned=True)
-    region = torch.tensor([[0.0, *roi]])
+    region = torch.tensor([[0.0, *roi]], dtype=torch.float32)
     found = layer(torch.tensor(image, dtype=torch.float32)[None], region)[0].numpy()
     np.testing.assert_allclose(found, _slow_roi_align(image, roi, 0.25, 4, samples), atol=1e-5)
 

@@ -26,10 +26,18 @@ def _scene(seed: int, keyframes: int = 12) -> tuple[np.ndarray, ...]:
         found.append(np.concatenate([moved, noise]))
         scores.append(rng.permutation(len(found[-1])) / 50 + rng.random() / 100)
     splits = np.cumsum([0, *map(len, found)])
-    return np.concatenate(found), np.concatenate(scores), splits, np.concatenate(truth), np.cumsum([0, *map(len, truth)])
+    return (
+        np.concatenate(found),
+        np.concatenate(scores),
+        splits,
+        np.concatenate(truth),
+        np.cumsum([0, *map(len, truth)]),
+    )
 
 
-def _slow(boxes: np.ndarray, scores: np.ndarray, splits: np.ndarray, truth: np.ndarray, truth_splits: np.ndarray) -> float:
+def _slow(
+    boxes: np.ndarray, scores: np.ndarray, splits: np.ndarray, truth: np.ndarray, truth_splits: np.ndarray
+) -> float:
     """All-point AP: walk down all detections, then integrate the best precision at or beyond each recall."""
     keyframe = np.searchsorted(splits, np.arange(len(boxes)), side="right") - 1
     taken: set[int] = set()
@@ -40,7 +48,9 @@ def _slow(boxes: np.ndarray, scores: np.ndarray, splits: np.ndarray, truth: np.n
         for t in range(truth_splits[keyframe[row]], truth_splits[keyframe[row] + 1]):
             low, high = np.maximum(boxes[row, :2], truth[t, :2]), np.minimum(boxes[row, 2:], truth[t, 2:])
             common = np.prod(np.clip(high - low, 0, None))
-            iou = common / (np.prod(boxes[row, 2:] - boxes[row, :2]) + np.prod(truth[t, 2:] - truth[t, :2]) - common)
+            iou = common / (
+                np.prod(boxes[row, 2:] - boxes[row, :2]) + np.prod(truth[t, 2:] - truth[t, :2]) - common
+            )
             if t not in taken and iou >= best_iou:
                 best, best_iou = t, iou
         if best >= 0:
@@ -74,7 +84,10 @@ def test_all_point_equals_the_slow_twin(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_101_points_equal_cocos_evaluator(seed: int) -> None:
-    coco_module, eval_module = pytest.importorskip("pycocotools.coco"), pytest.importorskip("pycocotools.cocoeval")
+    coco_module, eval_module = (
+        pytest.importorskip("pycocotools.coco"),
+        pytest.importorskip("pycocotools.cocoeval"),
+    )
     boxes, scores, splits, truth, truth_splits = _scene(seed, keyframes=30)
 
     def rows(flat: np.ndarray, ends: np.ndarray, values: np.ndarray | None) -> list[dict[str, object]]:
@@ -82,8 +95,17 @@ def test_101_points_equal_cocos_evaluator(seed: int) -> None:
         for k in range(len(ends) - 1):
             for i in range(ends[k], ends[k + 1]):
                 x1, y1, x2, y2 = (1000 * flat[i]).tolist()
-                row = {"image_id": k, "category_id": 1, "bbox": [x1, y1, x2 - x1, y2 - y1], "id": i + 1, "iscrowd": 0}
-                out.append({**row, "area": (x2 - x1) * (y2 - y1)} | ({} if values is None else {"score": float(values[i])}))
+                row = {
+                    "image_id": k,
+                    "category_id": 1,
+                    "bbox": [x1, y1, x2 - x1, y2 - y1],
+                    "id": i + 1,
+                    "iscrowd": 0,
+                }
+                out.append(
+                    {**row, "area": (x2 - x1) * (y2 - y1)}
+                    | ({} if values is None else {"score": float(values[i])})
+                )
         return out
 
     with contextlib.redirect_stdout(io.StringIO()):
@@ -104,7 +126,7 @@ def test_101_points_equal_cocos_evaluator(seed: int) -> None:
 
 def test_order_of_keyframes_does_not_matter() -> None:
     boxes, scores, splits, truth, truth_splits = _scene(3)
-    turned = [k for k in reversed(range(len(splits) - 1))]
+    turned = list(reversed(range(len(splits) - 1)))
     rows = np.concatenate([np.arange(splits[k], splits[k + 1]) for k in turned])
     truths = np.concatenate([np.arange(truth_splits[k], truth_splits[k + 1]) for k in turned])
     other = person_curve(
@@ -114,7 +136,9 @@ def test_order_of_keyframes_does_not_matter() -> None:
         truth[truths],
         np.cumsum([0, *(truth_splits[k + 1] - truth_splits[k] for k in turned)]),
     )
-    assert other.all_point == pytest.approx(person_curve(boxes, scores, splits, truth, truth_splits).all_point, abs=1e-12)
+    assert other.all_point == pytest.approx(
+        person_curve(boxes, scores, splits, truth, truth_splits).all_point, abs=1e-12
+    )
 
 
 def test_empty_cases() -> None:

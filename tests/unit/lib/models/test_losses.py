@@ -60,6 +60,6 @@ def test_extreme_logits_stay_finite() -> None:
     logits = torch.tensor([[200.0, -200.0, 200.0, 0.0, -200.0]], requires_grad=True)
     loss = action_loss(logits, torch.tensor([[0.0, 1.0, 0.0, 0.0, 1.0]]), POSES)
     loss.backward()
-    assert math.isfinite(float(loss))
+    assert math.isfinite(loss.item())
     assert logits.grad is not None
     assert logits.grad.isfinite().all()

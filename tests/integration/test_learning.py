@@ -1,0 +1,278 @@
+"""The commands extract, bank, train and predict on a tiny drawn world, as a user would chain them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stages.bank.__main__ import main as bank
+from stages.extract.__main__ import main as extract
+from stages.lib.artifacts.maps import MapReader
+from stages.lib.artifacts.predictions import DETECTED, TRUTH, Predictions
+from stages.lib.artifacts.reader import open_artifact
+from stages.lib.artifacts.schemas import BANK, EXTRACT, PREDICT
+from stages.lib.artifacts.tables import ROLE_EVAL, Boxes, Index
+from stages.lib.models.runtime import keep_threads
+from stages.lib.models.weights import load_weights
+from stages.predict.__main__ import main as predict
+from stages.train.__main__ import main as train
+from tests.integration import learning_world as lw
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[lw.World]:
+    """Two shards (the second with another frame size, a broken video) and an empty one; maps, heads and banks."""
+    folder = tmp_path_factory.mktemp("world")
+    movies = [lw.Video("m1", seconds=6), lw.Video("m2", seconds=5), lw.Video("m3", "val", 4)]
+    clips = [lw.Video(f"c{n}", "val" if n == 3 else "train", 1, (64, 80)) for n in range(4)]
+    clips.append(lw.Video("c9", seconds=2, broken=True))
+    shards = (
+        lw.write_shard(folder, "movies", movies, 1),
+        lw.write_shard(folder, "clips", clips, 2),
+        lw.write_shard(folder, "empty", [], 3),
+    )
+    made = lw.World(folder, shards, {"backbone": lw.backbone_file(folder / "backbone.safetensors")})
+    with keep_threads():
+        for shard in shards:
+            run_extract(made, shard, folder / "extract")
+            run_bank(made, shard, "afb", folder / "afb")
+        made.files["acar"] = run_train(made, "acar", folder / "acar")
+        for shard in shards:
+            run_bank(made, shard, "acfb", folder / "acfb")
+        yield made
+
+
+def run_extract(world: lw.World, shard: lw.Shard, out: Path, weights: str = "backbone") -> Path:
+    name = shard.index.stem
+    argv = [*world.config("extract", lw.extract_payload()), "--index", shard.index, "--decode", shard.decode]
+    argv += [
+        "--weights",
+        world.files[weights],
+        "--out",
+        out / f"{name}.h5",
+        "--out-views",
+        out / f"{name}.views.h5",
+    ]
+    assert extract(texts(argv)) == 0
+    return out / f"{name}.h5"
+
+
+def run_bank(world: lw.World, shard: lw.Shard, kind: str, out: Path) -> Path:
+    path = out / shard.index.name
+    argv = [*world.config(kind, lw.bank_payload(kind)), "--index", shard.index, "--maps", maps(world, shard)]
+    argv += ["--detections", shard.detections, "--out", path]
+    if kind == "acfb":
+        argv += ["--head-weights", world.files["acar"]]
+    assert bank(texts(argv)) == 0
+    return path
+
+
+def train_flags(world: lw.World, kind: str, out: Path, seed: int = 0, **changes: object) -> list[object]:
+    head = lw.head_config(kind, **changes)
+    argv = [*world.config(f"train-{out.name}", lw.train_payload(head)), "--seed", seed]
+    argv += ["--index", *(shard.index for shard in world.shards)]
+    argv += ["--maps", *(maps(world, shard) for shard in world.shards)]
+    argv += ["--detections", *(shard.detections for shard in world.shards)]
+    if head.memory:
+        argv += ["--bank", *(world.folder / kind.split("-")[1] / shard.index.name for shard in world.shards)]
+    return [*argv, "--out-weights", out / "weights.safetensors", "--out-history", out / "history.json"]
+
+
+def run_train(
+    world: lw.World, kind: str, out: Path, seed: int = 0, extra: Sequence[object] = (), **changes: object
+) -> Path:
+    assert train(texts([*train_flags(world, kind, out, seed, **changes), *extra])) == 0
+    return out / "weights.safetensors"
+
+
+def predict_flags(world: lw.World, shard: lw.Shard, kind: str, weights: Path, out: Path) -> list[object]:
+    head = lw.head_config(kind)
+    argv = [*world.config(f"predict-{kind}", lw.predict_payload(head)), "--index", shard.index]
+    argv += ["--maps", maps(world, shard), "--views", maps(world, shard).with_suffix(".views.h5")]
+    argv += ["--detections", shard.detections, "--weights", weights, "--out", out]
+    return argv + (["--bank", world.folder / kind.split("-")[1] / shard.index.name] if head.memory else [])
+
+
+def maps(world: lw.World, shard: lw.Shard) -> Path:
+    return world.folder / "extract" / shard.index.name
+
+
+def texts(argv: Sequence[object]) -> list[str]:
+    return [str(part) for part in argv]
+
+
+def test_extract_covers_the_right_keyframes(world: lw.World) -> None:
+    movies, clips, empty = world.shards
+    with open_artifact(maps(world, movies), EXTRACT) as file:
+        reader = MapReader(file, "views/s64/")
+        assert (reader.row >= 0).all()
+        assert set(map(tuple, reader.grid.tolist())) == {(4, 6)}
+        assert reader.read(0).shape == (320, 4, 6)
+    with open_artifact(maps(world, clips), EXTRACT) as file:
+        reader = MapReader(file, "views/s64/")
+        assert reader.row.tolist() == [0, 1, 2, 3, -1, -1]
+        assert file.group("views") == ["s64"]
+    with (
+        open_artifact(maps(world, movies).with_suffix(".views.h5"), EXTRACT) as file,
+        open_artifact(movies.index) as index,
+    ):
+        is_eval = (Index.read(index).roles & ROLE_EVAL) > 0
+        assert file.group("views") == ["s64-flip", "s80"]
+        assert np.array_equal(MapReader(file, "views/s80/").row >= 0, is_eval)
+    with open_artifact(maps(world, empty), EXTRACT) as file:
+        assert len(MapReader(file, "views/s64/")) == 0
+
+
+def test_commands_repeat_to_the_byte(world: lw.World, tmp_path: Path) -> None:
+    movies = world.shards[0]
+    again = run_extract(world, movies, tmp_path)
+    for suffix in (".h5", ".views.h5"):
+        assert again.with_suffix(suffix).read_bytes() == maps(world, movies).with_suffix(suffix).read_bytes()
+    for kind in ("afb", "acfb"):
+        path = run_bank(world, movies, kind, tmp_path / kind)
+        assert path.read_bytes() == (world.folder / kind / "movies.h5").read_bytes()
+    first = run_train(world, "acar-acfb", tmp_path / "one")
+    second = run_train(world, "acar-acfb", tmp_path / "two")
+    assert first.read_bytes() == second.read_bytes()
+    assert (tmp_path / "one/history.json").read_bytes() == (tmp_path / "two/history.json").read_bytes()
+    outs = [tmp_path / "p1.h5", tmp_path / "p2.h5"]
+    assert [predict(texts(predict_flags(world, movies, "acar-acfb", first, out))) for out in outs] == [0, 0]
+    assert outs[0].read_bytes() == outs[1].read_bytes()
+
+
+def test_banks_hold_confident_detections_only(world: lw.World) -> None:
+    with (
+        open_artifact(world.folder / "acfb/movies.h5", BANK) as file,
+        open_artifact(world.shards[0].detections) as boxes,
+    ):
+        archived, found = Boxes.read(file), Boxes.read(boxes)
+        assert len(archived) == int((found.scores >= 0.9).sum())
+        assert MapReader(file).read(0).shape == (8, 1, 2)
+    with open_artifact(world.folder / "afb/movies.h5", BANK) as file:
+        assert file.read("vectors").shape == (len(archived), 320)
+
+
+@pytest.mark.parametrize("kind", ["linear", "acar", "linear-afb", "acar-afb", "acar-acfb"])
+def test_every_head_trains_and_predicts_all_shards(world: lw.World, kind: str, tmp_path: Path) -> None:
+    recipe = lw.RECIPE.model_copy(update={"epochs": 10.0, "milestones": (8.0,)})
+    weights = run_train(world, kind, tmp_path, recipe=recipe)
+    history = json.loads((tmp_path / "history.json").read_text())
+    assert history["steps"][-1]["loss"] < history["steps"][0]["loss"]
+    assert history["keyframes"] > 0
+    assert set(history["validation"]["ap"]) == {"12", "14", "61"}
+    for shard, keyframes in zip(world.shards, (4, 1, 0), strict=True):
+        out = tmp_path / shard.index.name
+        assert predict(texts(predict_flags(world, shard, kind, weights, out))) == 0
+        with open_artifact(out, PREDICT) as file:
+            found = Predictions.read(file)
+        assert len(found.keyframes) == keyframes
+        assert found.classes == lw.CLASSES
+        for name in (DETECTED, TRUTH):
+            boxset = found.boxsets[name]
+            assert tuple(sorted(boxset.values)) == tuple(sorted(lw.VIEWS))
+            assert all(np.isfinite(values).all() for values in boxset.values.values())
+        assert len(found.boxsets[DETECTED].boxes) == len(found.boxsets[TRUTH].boxes) + keyframes
+
+
+def test_training_fits_the_colours(world: lw.World, tmp_path: Path) -> None:
+    recipe = lw.RECIPE.model_copy(update={"epochs": 30.0, "milestones": (25.0,), "lr": 1e-2, "jitter": 0.0})
+    weights = run_train(world, "linear", tmp_path, recipe=recipe)
+    history = json.loads((tmp_path / "history.json").read_text())
+    assert history["final_loss"] < 0.2 * history["steps"][0]["loss"]
+    assert history["validation"]["map"] > 0.9
+    assert len(history["steps"]) == 30 * 4, "13 keyframes in batches of 4"
+    facts = load_weights(weights).metadata
+    assert facts["class_ids"] == [12, 14, 61]
+    assert facts["backbone_sha"] == load_weights(world.files["backbone"]).fingerprint
+
+
+def test_seeds_differ(world: lw.World, tmp_path: Path) -> None:
+    tensors = [
+        load_weights(run_train(world, "linear", tmp_path / str(seed), seed)).tensors for seed in (0, 1)
+    ]
+    assert not np.array_equal(tensors[0]["fc.weight"], tensors[1]["fc.weight"])
+
+
+def test_init_is_the_start(world: lw.World, tmp_path: Path) -> None:
+    frozen = lw.RECIPE.model_copy(update={"lr": 1e-12, "warmup_lr": 1e-12, "epochs": 0.3, "milestones": ()})
+    start = load_weights(world.files["acar"]).tensors
+    for kind in ("acar-acfb", "acar-afb"):
+        extra = ["--init", world.files["acar"]]
+        tensors = load_weights(run_train(world, kind, tmp_path / kind, extra=extra, recipe=frozen)).tensors
+        for name, value in start.items():
+            given = tensors[name][:, : value.shape[1]] if name == "fc2.weight" else tensors[name]
+            assert np.allclose(given, value, atol=1e-6), name
+
+
+def test_foreign_files_are_refused(
+    world: lw.World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    movies = world.shards[0]
+    world.files["other"] = lw.backbone_file(tmp_path / "other.safetensors", seed=5)
+    foreign = lw.World(tmp_path, world.shards, world.files)
+    run_extract(foreign, movies, tmp_path / "extract", "other")
+    shown = load_weights(world.files["other"]).fingerprint[:12]
+    argv = predict_flags(foreign, movies, "acar", world.files["acar"], tmp_path / "p.h5")
+    assert predict(texts(argv)) == 2
+    message = capsys.readouterr().err
+    assert shown in message
+    assert load_weights(world.files["acar"]).metadata["backbone_sha"][:12] in message
+    bank_flags = [*foreign.config("acfb", lw.bank_payload("acfb")), "--index", movies.index]
+    bank_flags += ["--maps", maps(foreign, movies), "--detections", movies.detections]
+    bank_flags += ["--out", tmp_path / "b.h5", "--head-weights", world.files["acar"]]
+    assert bank(texts(bank_flags)) == 2
+    argv = texts(train_flags(world, "acar-acfb", tmp_path / "w"))
+    argv[argv.index(str(maps(world, movies)))] = str(maps(foreign, movies))
+    assert train(argv) == 2
+    assert "was made with weights" in capsys.readouterr().err
+    assert not (tmp_path / "w/weights.safetensors").exists()
+
+
+def test_a_bank_of_other_detections_or_kind_is_refused(
+    world: lw.World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = lw.write_shard(
+        tmp_path,
+        "movies",
+        [lw.Video("m1", seconds=6), lw.Video("m2", seconds=5), lw.Video("m3", "val", 4)],
+        1,
+    )
+    weights = run_train(world, "acar-acfb", tmp_path / "head")
+    moved = lw.Shard(world.shards[0].index, world.shards[0].decode, other.detections)
+    assert predict(texts(predict_flags(world, moved, "acar-acfb", weights, tmp_path / "same.h5"))) == 0
+    payload = lw.bank_payload("acfb", 0.4)
+    flags = [*world.config("acfb-low", payload), "--index", moved.index, "--maps", maps(world, moved)]
+    second = run_train(world, "acar", tmp_path / "second", seed=3)
+    flags += ["--detections", moved.detections, "--head-weights", second, "--out", tmp_path / "bank.h5"]
+    assert bank(texts(flags)) == 0
+    argv = texts(predict_flags(world, moved, "acar-acfb", weights, tmp_path / "p.h5"))
+    argv[argv.index("--bank") + 1] = str(tmp_path / "bank.h5")
+    assert predict(argv) == 2
+    assert "head_weights" in capsys.readouterr().err
+    argv[argv.index("--bank") + 1] = str(world.folder / "afb/movies.h5")
+    assert predict(argv) == 2
+
+
+def test_flags_that_do_not_fit(world: lw.World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    argv = texts(train_flags(world, "acar", tmp_path))
+    argv.remove(str(world.shards[1].detections))
+    assert train(argv) == 2
+    assert "--detections" in capsys.readouterr().err
+    movies = world.shards[0]
+    argv = texts(predict_flags(world, movies, "acar", world.files["acar"], tmp_path / "p.h5"))
+    at = argv.index("--views")
+    assert predict(argv[:at] + argv[at + 2 :]) == 2
+    assert "s64-flip" in capsys.readouterr().err
+    assert predict([*argv, "--bank", str(world.folder / "acfb/movies.h5")]) == 2
+    assert train([*texts(train_flags(world, "linear", tmp_path)), "--init", str(world.files["acar"])]) == 2
+    assert "do not fit" in capsys.readouterr().err
+
+
+def test_nothing_to_train_on(world: lw.World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    empty = lw.World(world.folder, world.shards[2:], world.files)
+    assert train(texts(train_flags(empty, "linear", tmp_path))) == 2
+    assert "no keyframe to train on" in capsys.readouterr().err

@@ -1,0 +1,221 @@
+"""`python -m stages.report` on small artifacts: the page in a browser, and annotated videos."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stages.evaluate.__main__ import main as evaluate_main
+from stages.lib.annotations.ava_csv import read_detections
+from stages.lib.video.source import open_video
+from stages.lib.video.writer import VideoWriter
+from stages.report.__main__ import main
+from tests.integration.commands import evaluate_config, named, report_config
+from tests.integration.small_run import World, draw_world, kinds_csv, write_decode, write_index, write_predict
+
+WORLDS = {
+    "movies": [draw_world(1, [("m0", "val"), ("m1", "test")])],
+    "clips": [draw_world(3, [("c0", "val"), ("c1", "val")], 6)],
+}
+Files = Mapping[str, Sequence[Path]]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Files, Files, Files]:
+    folder = tmp_path_factory.mktemp("run")
+    index = {name: [write_index(folder / name, w) for w in worlds] for name, worlds in WORLDS.items()}
+    decode = {
+        name: [write_decode(folder / name, w, ["c1"]) for w in worlds] for name, worlds in WORLDS.items()
+    }
+    predict = {
+        name: [write_predict(folder / name, w, 1.0) for w in worlds] for name, worlds in WORLDS.items()
+    }
+    words = [
+        "--config",
+        str(evaluate_config(folder)),
+        "--index",
+        *named(index),
+        "--predictions",
+        *named(predict),
+    ]
+    words += [
+        "--kinds",
+        str(kinds_csv(folder / "kinds.csv")),
+        "--views",
+        "s128",
+        "all",
+        "--splits",
+        "val",
+        "test",
+    ]
+    assert (
+        evaluate_main([*words, "--boxsets", "detected", "truth", "--out-dir", str(folder / "evaluate")]) == 0
+    )
+    return folder, index, decode, predict
+
+
+def page(run: tuple[Path, Files, Files, Files], out: Path, *flags: str) -> int:
+    _, index, decode, predict = run
+    words = [
+        "--config",
+        str(report_config(out, keyframes=5)),
+        "--index",
+        *named(index),
+        "--decode",
+        *named(decode),
+    ]
+    return main([*words, "--scores", *named(predict), "--out-dir", str(out), *flags])
+
+
+def test_the_page_and_the_table(run: tuple[Path, Files, Files, Files], tmp_path: Path) -> None:
+    (tmp_path / "h.json").write_text(
+        json.dumps({"steps": [{"epoch": 1.0, "loss": 0.5}, {"epoch": 2.0, "loss": 0.25}]})
+    )
+    metrics = run[0] / "evaluate" / "metrics.json"
+    assert (
+        page(
+            run,
+            tmp_path,
+            "--metrics",
+            f"ACAR={metrics}",
+            f"Linear={metrics}",
+            "--histories",
+            f"train/a={tmp_path / 'h.json'}",
+        )
+        == 0
+    )
+    html = (tmp_path / "report.html").read_text()
+    assert html.count("data:image/jpeg;base64,") == 5
+    assert "c1.mp4" not in html.split("<h2>Keyframes</h2>")[1].split("<h2>")[0], (
+        "a broken video has no picture"
+    )
+    assert "training" in html
+    value = json.loads(metrics.read_text())["results"]["test"]["detected"]["s128"]["union"]["mAP@0.5IOU"]
+    table = (tmp_path / "table.txt").read_text()
+    assert f"{100 * value:.2f}" in table
+    assert table.index("split test") < table.index("split val")
+
+
+def test_a_run_without_metrics_still_has_a_page(tmp_path: Path) -> None:
+    assert main(["--config", str(report_config(tmp_path)), "--out-dir", str(tmp_path)]) == 0
+    assert "Left out" in (tmp_path / "report.html").read_text()
+    assert "no metrics" in (tmp_path / "table.txt").read_text()
+
+
+def test_bad_inputs(
+    run: tuple[Path, Files, Files, Files], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "m.json").write_text("{}")
+    assert page(run, tmp_path, "--metrics", f"a={tmp_path / 'm.json'}") == 2
+    assert "m.json: not a metrics.json of a run" in capfd.readouterr().err
+    assert page(run, tmp_path, "--persons", str(tmp_path / "none.json")) == 2
+    assert not (tmp_path / "report.html").exists()
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium here")
+def test_the_page_renders_in_a_browser(run: tuple[Path, Files, Files, Files], tmp_path: Path) -> None:
+    metrics = run[0] / "evaluate" / "metrics.json"
+    assert page(run, tmp_path, "--metrics", f"ACAR={metrics}") == 0
+    shot = tmp_path / "shot.png"
+    words = [
+        "chromium",
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        f"--user-data-dir={tmp_path / 'profile'}",
+    ]
+    words += [f"--screenshot={shot}", "--window-size=1360,2400", f"file://{tmp_path / 'report.html'}"]
+    subprocess.run(words, check=True, capture_output=True, timeout=120)
+    cv2 = pytest.importorskip("cv2")
+    image = cv2.imread(str(shot))
+    assert image.shape[1] == 1360
+    rows = np.flatnonzero((image != 255).any(axis=(1, 2)))
+    assert rows[-1] > 1500, "the page fills the window"
+    assert len(np.unique(image.reshape(-1, 3), axis=0)) > 50
+
+
+def own_world(folder: Path, names: Mapping[str, bytes | None]) -> tuple[World, Path]:
+    """Own videos: a good file of 3 seconds for each name without content, else a file with that content."""
+    lines = ["video\tpath\tsplit\tstart\tname"]
+    for number, (name, content) in enumerate(sorted(names.items())):
+        path = folder / name
+        if content is None:
+            with VideoWriter(path, 20.0) as writer:
+                for k in range(60):
+                    writer.write(np.full((144, 256, 3), 2 * k, np.uint8), k / 20)
+        else:
+            path.write_bytes(content)
+        lines.append(f"v{number}\t{path}\t\t0\t{name}")
+    (folder / "manifest.tsv").write_text("\n".join(lines) + "\n")
+    world = draw_world(7, [(f"v{number}", "") for number in range(len(names))], 2)
+    index = replace(world.index, name=tuple(sorted(names)), truth_labels=world.index.truth_labels)
+    return replace(world, index=index), folder / "manifest.tsv"
+
+
+def videos(folder: Path, world: World, manifest: Path, *flags: str, broken: Sequence[str] = ()) -> int:
+    words = ["videos", "--config", str(report_config(folder)), "--index", str(write_index(folder, world))]
+    words += ["--decode", str(write_decode(folder, world, broken)), "--manifest", str(manifest)]
+    words += ["--predictions", str(write_predict(folder, world, 1.0)), "--out-dir", str(folder / "out")]
+    return main([*words, *flags])
+
+
+def test_own_videos_with_odd_names_and_a_broken_one(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    names = {'my "film" ü.mp4': None, "broken <1>.mp4": b"nothing", "z.mp4": None}
+    world, manifest = own_world(tmp_path, names)
+    assert videos(tmp_path, world, manifest, "--warn-playground") == 0
+    out = tmp_path / "out"
+    assert sorted(path.name for path in out.iterdir()) == [
+        "detections.csv",
+        "my_film_ü.mp4",
+        "notes.txt",
+        "skipped.csv",
+        "z.mp4",
+    ]
+    with open_video(out / "z.mp4", prefer="pyav") as video:
+        assert (video.info.width, video.info.height, video.info.frames) == (256, 144, 60)
+        assert video.info.rate == pytest.approx(20)
+        frames = dict(video.read(np.array([0, 22])))
+    assert frames[0].std() < 3, "no keyframe is near the first frame"
+    drawn = world.index.truth().of(4)
+    assert (drawn.stop > drawn.start) == (frames[22].std() > 5), (
+        "people of the keyframe at one second are drawn"
+    )
+    skipped = list(csv.DictReader((out / "skipped.csv").open()))
+    assert [row["name"] for row in skipped] == ["broken <1>.mp4"]
+    assert "cannot be read as a video" in skipped[0]["reason"]
+    assert "playground only" in (out / "notes.txt").read_text()
+    assert "playground only" in capfd.readouterr().err
+    table, counts = read_detections(out / "detections.csv")
+    assert counts.rows == len(table.video) > 0
+    assert set(table.videos) <= {"v0", "v1", "v2"}
+
+
+def test_videos_that_decode_could_not_read_are_listed_with_its_reason(tmp_path: Path) -> None:
+    world, manifest = own_world(tmp_path, {"a.mp4": None})
+    assert videos(tmp_path, world, manifest, broken=["v0"]) == 0
+    assert "broken: moov atom <lost>" in (tmp_path / "out" / "skipped.csv").read_text()
+    assert not (tmp_path / "out" / "a.mp4").exists()
+    assert "playground" not in (tmp_path / "out" / "notes.txt").read_text()
+
+
+def test_no_people_at_all(tmp_path: Path) -> None:
+    world, manifest = own_world(tmp_path, {"a.mp4": None})
+    nobody = replace(
+        world.index,
+        truth_splits=np.zeros(len(world.index.keyframes) + 1, np.int64),
+        truth_boxes=np.zeros((0, 4), np.float32),
+        truth_labels=np.zeros((0, len(world.index.classes.ids)), np.uint8),
+        truth_person=np.zeros(0, np.int32),
+    )
+    assert videos(tmp_path, replace(world, index=nobody, seed=11), manifest) == 0
+    assert (tmp_path / "out" / "a.mp4").exists()

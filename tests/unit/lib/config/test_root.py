@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from stages.lib.config.load import load_config
+from stages.lib.errors import StageError
+from tests.unit.lib.config.raw import small
+
+HEAD = {"kind": "acar", "backbone": "small"}
+FAULTS: list[tuple[str, dict[str, Any], str]] = [
+    ("detector", {"datasets__films__detector": "none"}, "datasets.films.detector: there is no 'none'"),
+    ("data set of a detector", {"detectors__person__dataset": "none"}, "detectors.person.dataset"),
+    ("backbone of a head", {"heads__linear__backbone": "none"}, "heads.linear.backbone"),
+    ("data set of a head", {"heads__linear__datasets": ["none"]}, "heads.linear.datasets"),
+    ("bank of a head", {"heads__long__memory": {"bank": "none"}}, "heads.long.memory.bank"),
+    ("member", {"ensembles__all__members": ["none"]}, "ensembles.all.members"),
+    ("seed of a member", {"ensembles__all__members": ["acar:1"]}, "not trained with seed 1"),
+    ("member twice", {"ensembles__all__members": ["acar", "acar:0"]}, "stand twice"),
+    ("seed of init", {"heads__long__seeds": [0, 1]}, "lacks some of these seeds"),
+    ("seed of a bank's head", {"banks__acfb__head_seed": 3}, "not trained with seed 3"),
+    (
+        "bank of another kind",
+        {"banks__acfb": {"kind": "afb", "backbone": "small"}},
+        "cannot read a bank of kind afb",
+    ),
+    ("bank made by a linear head", {"banks__acfb__head": "linear"}, "needs kind acar"),
+    ("cycle of heads", {"heads__acar": HEAD | {"init": "acar"}}, "comes back to acar"),
+    ("memory without bank kind", {"heads__linear__memory": {"bank": "acfb"}}, "the others take none"),
+    ("bank kind without memory", {"heads__long__memory": None}, "need memory"),
+    ("two origins", {"backbones__small__pretrain": {"dataset": "films"}}, "either weights or pretrain"),
+    ("no origin", {"backbones__small__weights": None}, "either weights or pretrain"),
+    ("boxes and detector", {"datasets__own__detector": "person"}, "either detector or boxes"),
+    ("sheet for a folder", {"datasets__own__sheet": "x.tsv"}, "format videos takes only a folder"),
+    ("no label map", {"datasets__films__labelmap": None}, "needs sheet and labelmap"),
+    ("drawn, with paths", {"datasets__films__synthesized": True}, "takes no videos, sheet or annotations"),
+    ("repeated view", {"extract__views": ["s256", "s256"]}, "views repeat"),
+    ("flipped canonical view", {"extract__views": ["s256-flip"]}, "not flipped"),
+    ("view above the cache", {"decode__short_side": 300}, "below the largest view, 320"),
+    ("too many shards", {"datasets__films__shards": 401}, "datasets.films.shards"),
+]
+
+
+def test_the_small_configuration_is_sound() -> None:
+    config = load_config(small())
+    assert config.annotated == ("films",)
+    assert config.training_sets("linear") == ("films",)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"), [fault[1:] for fault in FAULTS], ids=[fault[0] for fault in FAULTS]
+)
+def test_faults_between_sections_name_the_key(change: dict[str, Any], named: str) -> None:
+    with pytest.raises(StageError) as caught:
+        load_config(small(**change))
+    assert named in str(caught.value)
+
+
+def test_a_longer_cycle_is_found() -> None:
+    heads = {"a": HEAD | {"init": "b"}, "b": HEAD | {"init": "c"}, "c": HEAD | {"init": "a"}}
+    with pytest.raises(StageError, match="comes back to"):
+        load_config(small(heads=heads, banks={}, ensembles={}))

@@ -1,0 +1,66 @@
+"""Tables of maps over several files, and the bank as a live view reads it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from stages.lib.models.mapstore import MapTable, by_grid
+from stages.lib.models.memory import BankMemory, LiveView, relation_grid
+from stages.lib.models.relation import FirstOrderEncoder
+from stages.lib.models.slots import Archive, choose_slots, score_order
+from tests.unit.predict.test_core import CPU, Maps, draw_maps
+
+
+def table() -> tuple[MapTable, list[np.ndarray | None]]:
+    rng = np.random.default_rng(0)
+    first, second = draw_maps(rng, [(3, 4), (3, 4), (2, 5)]), draw_maps(rng, [(2, 5), (3, 4)])
+    first[1] = None
+    return MapTable([Maps(first), Maps([]), Maps(second)]), first + second
+
+
+@pytest.mark.parametrize("limit", [1 << 30, 10])
+def test_held_or_fetched_maps_are_the_same(limit: int) -> None:
+    maps, expected = table()
+    assert maps.hold(np.arange(5), limit) == (limit > 10)
+    assert maps.has_K.tolist() == [True, False, True, True, True]
+    assert np.array_equal(maps.take(np.array([4, 0])), np.stack([expected[4], expected[0]]))  # type: ignore[list-item]
+    assert np.array_equal(maps.take(np.array([2, 3])), np.stack([expected[2], expected[3]]))  # type: ignore[list-item]
+    assert maps.channels() == 6
+    assert [(grid, rows.tolist()) for grid, rows in by_grid(maps.grid_K2, np.array([4, 3, 2, 0]))] == [
+        ((2, 5), [3, 2]),
+        ((3, 4), [4, 0]),
+    ]
+
+
+def test_no_maps_at_all() -> None:
+    maps = MapTable([])
+    assert maps.channels() is None
+    assert not maps.hold(np.zeros(0, np.int64))
+
+
+@pytest.mark.parametrize("grid", [(3, 3), (4, 6), (8, 16), (16, 22), (9, 29)])
+def test_relation_grid_is_the_encoders(grid: tuple[int, int]) -> None:
+    encoder = FirstOrderEncoder(2, 2)
+    out = encoder(torch.zeros(1, 2, *grid), torch.zeros(1, 2), torch.zeros(1, dtype=torch.int64))
+    assert tuple(out.shape[2:]) == relation_grid(grid)
+
+
+def test_archived_maps_are_fitted_to_the_live_view() -> None:
+    rng = np.random.default_rng(0)
+    stored = draw_maps(rng, [(3, 7), (3, 7), (3, 6), (3, 7)], 2)
+    archive = Archive(np.zeros(2, np.int64), np.array([0, 1000]), np.array([0, 2, 4]), np.ones(4, np.float32))
+    memory = BankMemory(archive, MapTable([Maps(stored)]), 5.0)
+    chosen = choose_slots(archive, 2, score_order(archive))
+    video, time = np.array([0, 0]), np.array([0, 1000])
+    bank = memory.read(chosen, video, time, LiveView((8, 16), True), CPU)
+    assert bank.archive.shape == (4, 2, 3, 7)
+    for row in (0, 1, 3):
+        assert torch.equal(bank.archive[row], torch.from_numpy(stored[row][:, :, ::-1].copy()))  # type: ignore[index]
+    assert bank.window_BL[bank.mask_BL].tolist() == [0, 1, 2, 3] * 2
+    larger = memory.read(chosen, video[:1], time[:1], LiveView((10, 19), False), CPU)
+    assert larger.archive.shape == (4, 2, 4, 9)
+    nobody = memory.read(chosen, np.array([7]), time[:1], LiveView((8, 16), False), CPU)
+    assert nobody.archive.shape == (0, 2, 3, 7)
+    assert not nobody.mask_BL.any()

@@ -1,0 +1,251 @@
+"""The report's parts: tables, captions, escaping, charts, pictures, and what is left out."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stages.lib.errors import StageError
+from stages.report.core import Material, build_page, plain_tables
+from stages.report.costs import Cost, spell_bytes, spell_seconds, stage_costs
+from stages.report.coverage import read_coverage
+from stages.report.curves import last_numbers, loss_curve
+from stages.report.html import best_cells, esc
+from stages.report.metrics import Model
+from stages.report.pictures import BAD, GOOD, MISSED, Picture, card, people_of
+from stages.report.svg import Bar, Line, bar_chart, heat_map, line_chart
+from stages.report.tables import bank_statement, main_table
+
+EVIL = '<script>alert("x")</script>&\'"'
+
+
+def table_of(value: float, d: float) -> dict[str, object]:
+    rows = [
+        {"id": 1, "name": EVIL, "kind": "a", "ap": value, "truths": 4, "detections": 9},
+        {"id": 2, "name": "listen", "kind": "d", "ap": d, "truths": 2, "detections": 9},
+    ]
+    counts = {"keyframes": 1234, "truths": 60}
+    return {
+        "mAP@0.5IOU": (value + d) / 2, "dialect": "official", "by_kind": {"a": value, "d": d},
+        "per_class": rows, "counts": counts, "notes": [],
+    }  # fmt: skip
+
+
+def model(name: str, *values: tuple[float, float], members: tuple[str, ...] = ()) -> Model:
+    """A model with one seed per value, the same everywhere but a tenth better on ground-truth boxes and 0.05 on all views."""
+    seeds = []
+    for value, d in values:
+        by_boxes = {}
+        for boxset, gain in (("detected", 0.0), ("truth", 0.1)):
+            one = {n: table_of(value + gain, d) for n in ("movies", "union")}
+            both = {n: table_of(value + gain + 0.05, d) for n in ("movies", "union")}
+            by_boxes[boxset] = {"all": both} if members else {"all": both, "s128": one}
+        seeds.append(
+            {
+                "metric": "mAP@0.5IOU",
+                "classes": [{"id": 1, "name": EVIL, "kind": "a"}, {"id": 2, "name": "listen", "kind": "d"}],
+                "members": list(members),
+                "views": {"all": ["fused"] if members else ["s128", "s144"], "s128": ["s128"]},
+                "results": {"val": by_boxes},
+            }
+        )
+    return Model(name, tuple(seeds))
+
+
+class Checker(HTMLParser):
+    """Collects tags and refuses tags that are not closed in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append(tag)
+        assert not any(name.startswith("on") for name, _ in attrs)
+        if tag not in ("meta", "br", "image", "rect"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def full_material() -> Material:
+    persons = {
+        "AP": 0.9, "AP_coco": 0.89, "keyframes": 3, "truths": 4, "boxes": 5,
+        "curve": {"recall": [0.5, 1.0], "precision": [1.0, 0.8], "score": [0.9, 0.5]},
+    }  # fmt: skip
+    weights = {
+        "members": ["acar:0", EVIL], "classes": [{"id": 1, "name": EVIL}], "weights": [[0.25], [0.75]],
+        "ap": [[0.1], [0.3]], "mean_ap": [0.1, None], "rule": "ap", "fit_split": "val", "fit_datasets": [],
+        "notes": ["classes …"],
+    }  # fmt: skip
+    people = people_of(
+        np.array([[0, 0, 0.5, 1]], np.float32), np.array([[1, 0]], np.uint8),
+        np.array([[0, 0, 0.5, 0.9]], np.float32), np.array([[0.9, 0.4]]), (EVIL, "b"), 2, 0.3,
+    )  # fmt: skip
+    return Material(
+        run=EVIL,
+        models=[
+            model("Linear", (0.2, 0.1)),
+            model(EVIL, (0.4, 0.3)),
+            model("ensemble", (0.5, 0.4), members=("a", "b")),
+        ],
+        persons={"results": {"val": {"movies": persons}}},
+        histories={f"train/{EVIL}": {"steps": [{"epoch": 0.5, "loss": 2.0}, {"epoch": 1.0, "loss": 1.0}]}},
+        weights=weights,
+        coverage={"clips": [{"video": EVIL, "split": "val", "status": "broken", "reason": EVIL}]},
+        costs=[Cost("train", 2, 71.0, 900.0, 3, 12_345_678)],
+        pictures=[Picture(EVIL, b"\xff\xd8jpeg", (64, 32), people)],
+        bank=(EVIL, "Linear", "", "d"),
+        configuration=EVIL,
+        origins=[(EVIL, "f" * 64)],
+    )
+
+
+def test_the_page_is_whole_and_nothing_is_left_unescaped() -> None:
+    html = build_page(full_material())
+    checker = Checker()
+    checker.feed(html)
+    assert checker.open == []
+    assert checker.seen.count("script") == 1
+    assert "alert(" in html
+    assert EVIL not in html
+    assert "http" not in re.sub(r"data:image/jpeg;base64,[\w+/=]*", "", html)
+    for title in (
+        "Results",
+        "Detectors and boxes",
+        "Views and ensemble",
+        "Classes",
+        "Keyframes",
+        "Training",
+        "Coverage",
+    ):
+        assert f"<h2>{title}</h2>" in html
+    assert "Left out" not in html
+    for anchor in re.findall(r'href="#(\w+)"', html):
+        assert f'id="{anchor}"' in html
+
+
+def test_an_empty_run_says_what_is_missing() -> None:
+    html = build_page(Material(run="own"))
+    assert "<h2>Left out</h2>" in html
+    assert "Results, Detectors and boxes" in html
+    assert "no metrics" in plain_tables(Material(run="own"))
+
+
+@given(st.text(max_size=40))
+def test_escaped_text_has_no_markup(text: str) -> None:
+    assert not set('<>"') & set(esc(text))
+
+
+def test_the_main_table_shows_the_single_view_and_marks_the_best() -> None:
+    grid = main_table([model("Linear", (0.2, 0.1)), model("ACAR", (0.4, 0.3))], "val")
+    assert grid.head == ("model", "union", "movies", "a body", "d long-term")
+    assert grid.rows[1] == ("ACAR (single view s128)", "35.00", "35.00", "40.00", "30.00")
+    assert "dialect official" in grid.caption
+    assert "split val" in grid.caption
+    assert "1,234 keyframes" in grid.caption
+    assert best_cells(grid.numbers) == {(1, 1), (1, 2), (1, 3), (1, 4)}
+    text = grid.text().splitlines()
+    assert len({len(line) for line in (text[0], text[2], text[3])}) == 1
+
+
+def test_several_seeds_give_mean_and_deviation() -> None:
+    grid = main_table([model("ACAR", (0.4, 0.3), (0.6, 0.3))], "val")
+    assert grid.rows[0][1] == "40.00 ± 7.07"
+    assert "2 seeds" in grid.caption
+
+
+def test_the_banks_gain_is_that_over_its_control() -> None:
+    models = [model("ACAR", (0.4, 0.3)), model("ACAR+ACFB", (0.4, 0.5)), model("control", (0.4, 0.42))]
+    said = bank_statement(models, "val", "ACAR+ACFB", "control", "ACAR", "d")
+    assert "reaches 50.00 against 30.00 of ACAR (+20.00)" in said
+    assert "worth +8.00 points" in said
+    assert "one seed" in said
+    assert bank_statement(models, "test", "ACAR+ACFB", "control", "ACAR", "d") == ""
+    assert bank_statement(models, "val", "", "", "", "d") == ""
+    assert "worth" not in bank_statement(models, "val", "ACAR+ACFB", "absent", "ACAR", "d")
+
+
+def test_people_are_matched_and_their_labels_judged() -> None:
+    truth = np.array([[0, 0, 0.5, 1], [0.6, 0, 0.9, 1]], np.float32)
+    labels = np.array([[1, 0, 1], [0, 1, 0]], np.uint8)
+    boxes = np.array([[0, 0, 0.48, 1], [0.7, 0.7, 0.8, 0.8]], np.float32)
+    scores = np.array([[0.9, 0.6, 0.2], [0.8, 0.1, 0.1]])
+    found = people_of(truth, labels, boxes, scores, ("sit", "walk", "talk"), 2, 0.3)
+    assert [person.found for person in found] == [GOOD, BAD, MISSED]
+    assert found[0].labels == (("sit 0.90", GOOD), ("walk 0.60", BAD), ("talk", MISSED))
+    assert found[1].labels == (("sit 0.80", BAD),)
+    assert found[2].labels == (("walk", MISSED),)
+
+
+@pytest.mark.parametrize(("truths", "boxes"), [(0, 0), (0, 2), (2, 0)])
+def test_keyframes_without_people_or_boxes(truths: int, boxes: int) -> None:
+    found = people_of(
+        np.full((truths, 4), [0, 0, 1, 1], np.float32), np.zeros((truths, 1), np.uint8),
+        np.full((boxes, 4), [0, 0, 1, 1], np.float32), np.zeros((boxes, 1)), ("x",), 3, 0.3,
+    )  # fmt: skip
+    assert [person.found for person in found] == [BAD] * boxes + [MISSED] * truths
+    assert "no action" in card(Picture("t", b"", (10, 10), found)) or not found
+
+
+def test_charts_are_well_formed_and_to_scale() -> None:
+    chart = ET.fromstring(bar_chart([Bar(EVIL, (0.5, None), "#123456")], ("one", "two")))
+    lengths = [float(item.attrib["width"]) for item in chart.iter("rect")]
+    assert lengths == [260.0, 0.0]
+    ET.fromstring(heat_map([EVIL], ["a", "b"], [[0.5, None]]))
+    lines = ET.fromstring(line_chart([Line(EVIL, [0, 1], [0, 1]), Line("none", [], [])], "x", "y"))
+    points = [
+        tuple(map(float, pair.split(","))) for pair in next(lines.iter("polyline")).attrib["points"].split()
+    ]
+    assert points[0][0] < points[1][0]
+    assert points[0][1] > points[1][1]
+    ET.fromstring(line_chart([Line("flat", [1, 1], [2, 2])], "x", "y"))
+
+
+def test_curves_are_found_in_any_history() -> None:
+    axis, x, y = loss_curve({"seed": 0, "steps": [{"epoch": e / 10, "loss": 1.0} for e in range(1000)]})  # type: ignore[misc]
+    assert axis == "epoch"
+    assert len(x) == 120
+    assert set(y) == {1.0}
+    assert loss_curve([{"iteration": 3, "loss": 2.0}]) == ("iteration", [3.0], [2.0])
+    assert loss_curve({"a": [{"x": 1}], "b": 3}) is None
+    assert (
+        last_numbers({"final_loss": 0.12345, "ok": True, "validation": {"top1": 92.5}})
+        == "final loss 0.1235, top1 92.5"
+    )
+
+
+def test_costs_come_from_benchmarks_and_folders(tmp_path: Path) -> None:
+    (tmp_path / "bench" / "train").mkdir(parents=True)
+    (tmp_path / "bench" / "train" / "a.tsv").write_text(
+        "s\th:m:s\tmax_rss\n10.5\t0:00:10\t100\n2\t0:00:02\t-\n"
+    )
+    (tmp_path / "bench" / "report.tsv").write_text("s\tmax_rss\n1\t50\n")
+    (tmp_path / "results" / "train" / "x").mkdir(parents=True)
+    (tmp_path / "results" / "train" / "x" / "w").write_bytes(bytes(1500))
+    train, report = stage_costs(tmp_path / "bench", tmp_path / "results", ["train", "report"])
+    assert (train.jobs, train.seconds, train.peak_mib, train.files, train.size) == (2, 12.5, 100.0, 1, 1500)
+    assert (report.jobs, report.peak_mib, report.files) == (1, 50.0, 0)
+    assert stage_costs(None, tmp_path / "none", []) == []
+    assert spell_seconds(7384) == "2 h 03 min"
+    assert spell_bytes(1500) == "1.5 KB"
+
+
+def test_coverage_needs_a_status(tmp_path: Path) -> None:
+    (tmp_path / "c.tsv").write_text("video\tstatus\treason\na\tok\t\nb\tbroken\tno moov\n")
+    assert [row["status"] for row in read_coverage(tmp_path / "c.tsv")] == ["ok", "broken"]
+    (tmp_path / "d.tsv").write_text("video\tstate\n")
+    with pytest.raises(StageError, match="no column status"):
+        read_coverage(tmp_path / "d.tsv")

@@ -1,0 +1,146 @@
+"""Which jobs a configuration asks for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.flow import Flow, demo_weights, read_config, with_stubs
+
+TRAINING = {"pretrain", "train_detector", "train", "synthesize"}
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Flow:
+    flow = with_stubs(tmp_path, "own-videos")
+    demo_weights(tmp_path)
+    videos = tmp_path / "my videos"
+    videos.mkdir()
+    for name in ("a b.mp4", "-c<d>{e}.avi", "notes.txt"):
+        (videos / name).write_text(name)
+    return flow
+
+
+def test_playground(tmp_path: Path) -> None:
+    config = read_config("playground")
+    shards = sum(data.get("shards", 1) for data in config["datasets"].values())
+    heads, banks = (
+        len(config["heads"]),
+        {head["memory"]["bank"] for head in config["heads"].values() if "memory" in head},
+    )
+    counts = with_stubs(tmp_path, config).counts()
+    counts.pop("config")
+    assert counts == {
+        "synthesize": 2,
+        "manifest": shards,
+        "index": shards,
+        "decode": shards,
+        "coverage": 2,
+        "train_detector": len(config["detectors"]),
+        "detect": shards,
+        "persons": 1,
+        "pretrain": len(config["backbones"]),
+        "extract": shards,
+        "bank": shards * len(banks),
+        "train": heads,
+        "predict": shards * heads,
+        "ensemble": len(config["ensembles"]),
+        "evaluate": heads + len(config["ensembles"]),
+        "report": 1,
+    }
+
+
+def test_the_playground_is_the_default(tmp_path: Path) -> None:
+    flow = with_stubs(tmp_path, {"run": "named-otherwise"})
+    assert flow.counts()["pretrain"] == 1
+
+
+def test_seeds_multiply_trainings_of_that_head_only(tmp_path: Path) -> None:
+    flow = with_stubs(tmp_path, "playground")
+    before, after = flow.counts(), flow.counts(config={"heads": {"linear": {"seeds": [0, 1, 2]}}})
+    shards = before["index"]
+    assert {rule: after[rule] - before[rule] for rule in after if after[rule] != before[rule]} == {
+        "train": 2,
+        "predict": 2 * shards,
+        "evaluate": 2,
+    }
+
+
+def test_own_videos_train_nothing(own: Flow) -> None:
+    counts = own.counts("--config", "videos=my videos")
+    assert not TRAINING & set(counts)
+    assert counts["annotate"] == counts["index"] == counts["detect"] == counts["predict"] == 1
+    assert "report" not in counts and "evaluate" not in counts
+
+
+def test_own_videos_with_given_boxes_need_no_detector(own: Flow) -> None:
+    (own.folder / "boxes.csv").touch()
+    (own.folder / "results/playground/train_detector/movies/weights.safetensors").unlink()
+    own.snakemake("--config", "videos=my videos", "boxes=boxes.csv")
+    (job,) = [job for job in own.jobs() if job["stage"] == "detect"]
+    assert "--boxes" in job["words"] and "--weights" not in job["words"]
+    assert (own.folder / "results/own-videos/annotate/own/detections.csv").exists()
+
+
+def test_a_replaced_video_runs_again(own: Flow) -> None:
+    words = ("--config", "videos=my videos")
+    own.snakemake(*words)
+    assert own.counts(*words) == {}
+    (own.folder / "my videos" / "a b.mp4").write_text("another film")
+    assert set(own.counts(*words)) == {"index", "decode", "detect", "extract", "bank", "predict", "annotate"}
+
+
+def test_warns_of_weights_from_the_playground(own: Flow) -> None:
+    assert "know only the drawn world" in own.snakemake("--config", "videos=my videos")
+
+
+def test_one_view_writes_no_other_views(tmp_path: Path) -> None:
+    config = read_config("playground")
+    config["extract"]["views"] = ["s128"]
+    flow = with_stubs(tmp_path, config)
+    flow.snakemake("--until", "predict")
+    words = [word for job in flow.jobs() for word in job["words"]]
+    assert "--views" not in words and "--out-views" not in words
+
+
+def test_other_views_are_temporary_unless_kept(tmp_path: Path) -> None:
+    config = read_config("playground")
+    config["extract"]["keep_views"] = False
+    flow = with_stubs(tmp_path, config)
+    flow.snakemake()
+    kept = [path.name for path in (tmp_path / "results/playground/extract").rglob("*.h5")]
+    assert kept and not any("views" in name for name in kept)
+    assert flow.counts() == {}
+
+
+def test_the_bank_belongs_to_the_keyframes_it_serves(tmp_path: Path) -> None:
+    flow = with_stubs(tmp_path, "playground")
+    flow.snakemake("--until", "predict")
+    for job in flow.jobs():
+        if job["stage"] == "predict" and "--bank" in job["words"]:
+            bank = job["words"][job["words"].index("--bank") + 1]
+            assert Path(bank).parts[-2:] == Path(job["words"][job["words"].index("--index") + 1]).parts[-2:]
+
+
+def test_training_files_stand_in_one_order(tmp_path: Path) -> None:
+    flow = with_stubs(tmp_path, "playground")
+    flow.snakemake("--until", "predict")
+    jobs = [job["words"] for job in flow.jobs() if job["stage"] == "train"]
+    heads = read_config("playground")["heads"]
+    assert len(jobs) == len(heads)
+    assert sum("--bank" in words for words in jobs) == sum("memory" in head for head in heads.values())
+    for words in jobs:
+        orders = [
+            [Path(word).parts[-2:] for word in values(words, flag)]
+            for flag in ("--index", "--maps", "--detections", "--bank")
+            if flag in words
+        ]
+        assert orders[0] and all(order == orders[0] for order in orders)
+
+
+def values(words: list[str], flag: str) -> list[str]:
+    """The words behind a flag."""
+    rest = words[words.index(flag) + 1 :]
+    end = next((place for place, word in enumerate(rest) if word.startswith("--")), len(rest))
+    return rest[:end]

@@ -1,0 +1,115 @@
+"""What runs again when something changes, and that nothing else does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.workflow.flow import Flow, with_stubs
+
+AFTER_PREDICT = {"predict", "ensemble", "evaluate", "report"}
+AFTER_TRAIN = {"train"} | AFTER_PREDICT
+AFTER_EXTRACT = {"extract", "bank"} | AFTER_TRAIN
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flow]:
+    """The playground, finished."""
+    flow = with_stubs(tmp_path_factory.mktemp("rerun") / "run", "playground")
+    flow.snakemake()
+    yield flow
+
+
+def test_a_second_run_does_nothing(done: Flow) -> None:
+    before = len(done.jobs())
+    assert "Nothing to be done" in done.snakemake()
+    assert len(done.jobs()) == before
+
+
+# change of the configuration -> rules that run (besides `config`, which rewrites the settings that changed)
+MATRIX: list[tuple[dict[str, Any], set[str]]] = [
+    ({"heads": {"linear": {"recipe": {"lr": 0.004}}}}, AFTER_TRAIN),
+    ({"heads": {"acar": {"recipe": {"lr": 0.004}}}}, {"bank"} | AFTER_TRAIN),
+    ({"heads": {"linear": {"min_score": 0.4}}}, AFTER_PREDICT),
+    ({"backbones": {"small": {"pretrain": {"epochs": 7}}}}, {"pretrain"} | AFTER_EXTRACT),
+    ({"extract": {"batch": 3}}, AFTER_EXTRACT),
+    ({"banks": {"acfb": {"min_score": 0.6}}}, {"bank"} | AFTER_TRAIN),
+    (
+        {"detectors": {"clips": {"train": {"lr": 0.01}}}},
+        {"train_detector", "detect", "persons", "bank"} | AFTER_TRAIN,
+    ),
+    ({"ensembles": {"all": {"power": 2.0}}}, {"ensemble", "evaluate", "report"}),
+    ({"evaluate": {"iou": 0.6}}, {"ensemble", "evaluate", "persons", "report"}),
+    ({"report": {"keyframes": 5}}, {"report"}),
+]
+
+
+@pytest.mark.parametrize(("change", "rules"), MATRIX, ids=[str(change) for change, _ in MATRIX])
+def test_a_changed_key_runs_its_stage_and_its_heirs(
+    done: Flow, change: dict[str, Any], rules: set[str]
+) -> None:
+    assert set(done.counts(config=change)) - {"config"} == rules
+
+
+def test_one_head_runs_alone(done: Flow) -> None:
+    counts = done.counts(config={"heads": {"linear": {"recipe": {"lr": 0.004}}}})
+    shards = 1 + max(
+        int(path.name[:3]) for path in (done.folder / "results/playground/index/playground-movies").iterdir()
+    )
+    shards += len(list((done.folder / "results/playground/index/playground-clips").iterdir()))
+    assert counts["train"] == 1 and counts["predict"] == shards
+    assert counts["evaluate"] == 2, "the head and the ensemble with it"
+
+
+@pytest.mark.parametrize(
+    "change", [{}, {"heads": {"linear": {"recipe": {"lr": 5.0e-3}}}}], ids=["none", "same value"]
+)
+def test_the_same_values_run_nothing(done: Flow, change: dict[str, Any]) -> None:
+    assert done.counts(config=change) == {}
+
+
+def test_a_new_head_runs_nothing_of_the_others(done: Flow) -> None:
+    new = {"kind": "linear", "backbone": "small", "min_score": 0.5}
+    counts = done.counts(config={"heads": {"another": new}})
+    shards = counts["predict"]
+    assert {rule: counts[rule] for rule in counts if rule != "config"} == {
+        "train": 1,
+        "predict": shards,
+        "evaluate": 1,
+        "report": 1,
+    }
+
+
+def test_one_stage_alone(done: Flow) -> None:
+    counts = done.counts("-R", "extract", "--until", "extract")
+    assert set(counts) == {"extract"}
+
+
+def test_the_number_of_shards_mixes_nothing(done: Flow) -> None:
+    counts = done.counts(config={"datasets": {"playground-movies": {"shards": 3}}})
+    assert counts["decode"] == 3, "the movies are cut anew, the clips stay"
+
+
+def test_a_lost_result_is_made_again(done: Flow) -> None:
+    page = done.folder / "results/playground/report/report.html"
+    text = page.read_text()
+    page.unlink()
+    try:
+        assert done.counts() == {"report": 1}
+    finally:
+        page.write_text(text)
+
+
+def test_changed_settings_are_refused_when_the_records_are_gone(tmp_path: Path) -> None:
+    """A copied tree: Snakemake alone would take the results of other settings for results of these."""
+    flow = with_stubs(tmp_path, "playground")
+    flow.snakemake("--until", "index")
+    (flow.folder / ".snakemake").rename(flow.folder / "gone")
+    assert "index" not in flow.counts("--until", "index")
+    change = ("--configfile", str(flow.config), str(flow.overlay({"synthesize": {"seed": 7}})))
+    text = flow.snakemake("--dry-run", "--until", "index", *change, code=2)
+    assert "config/synthesize/playground-" in text and "rm results/playground/config/synthesize" in text
+    assert "Traceback" not in text
