@@ -1,11 +1,12 @@
 # make demo     the whole chain on the drawn playground, from videos to a report (about a quarter of an hour)
 # make test     format, lint, types, and all fast tests
-# Both make the environment in .venv first, once; it needs Linux, Python 3.11 to 3.13, git and make.
+# make leak-study    does a person's own box betray a label it must not? Writes docs/leak-study.md (some minutes)
+# They make the environment in .venv first, once; it needs Linux, Python 3.11 to 3.13, git and make.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check pytest environment clean-results
+.PHONY: help demo test check pytest leak-study environment clean-results
 .DELETE_ON_ERROR:
 
 # PYTHON=... chooses the interpreter; else the first of these that is new enough and not too new.
@@ -22,7 +23,7 @@ export PYTHONNOUSERSITE := 1
 RUN := results/playground
 
 help:
-	@sed -n '1,3s/^# //p' Makefile
+	@sed -n '1,4s/^# //p' Makefile
 
 environment: $(STAMP)
 
@@ -58,7 +59,10 @@ check: $(STAMP)
 
 # Two workers, and one thread in each of them and in what they start: more would only wait for each other.
 pytest: $(STAMP)
-	OMP_NUM_THREADS=1 pytest -n 2 --dist worksteal
+	OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile
+
+leak-study: $(STAMP)
+	python -m tests.studies.leak_study
 
 clean-results:
 	rm -rf results logs benchmarks .snakemake

@@ -5,9 +5,8 @@ Legend: M members, V views, K keyframes, B boxes, C classes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,7 +16,6 @@ from stages.lib.config.ensemble import EnsembleConfig
 from stages.lib.errors import StageError
 from stages.lib.metrics.ava import frame_map
 from stages.lib.metrics.dialects import Dialect
-from stages.lib.metrics.probability import probabilities_numpy
 from stages.lib.metrics.tables import (
     DetectionsTable,
     Truth,
@@ -56,23 +54,6 @@ class Prediction:
         return detections_from_dense(
             t.videos, t.key_video, t.key_ms, t.boxes, t.row_splits, self.scores, self.class_ids
         )
-
-
-def average_views(
-    logits_of_views: Iterable[ArrayLike], pose_indices: Sequence[int], how: Literal["logit", "prob"]
-) -> Floats:
-    """Probabilities (B, C) of logits (B, C) per view: the mean before or after softmax and sigmoid (spec 9.1)."""
-    total: Floats | None = None
-    n_views = 0
-    for logits in logits_of_views:
-        part = np.asarray(logits, dtype=np.float64)
-        part = probabilities_numpy(part, pose_indices) if how == "prob" else part
-        total = part.copy() if total is None else total + part
-        n_views += 1
-    if total is None:
-        raise StageError("a prediction has no view", "views", "name at least one view in the configuration")
-    mean = total / n_views
-    return mean if how == "prob" else probabilities_numpy(mean, pose_indices)
 
 
 def member_aps(

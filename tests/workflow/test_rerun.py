@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +15,11 @@ AFTER_EXTRACT = {"extract", "bank"} | AFTER_TRAIN
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flow]:
+def done(tmp_path_factory: pytest.TempPathFactory) -> Flow:
     """The playground, finished."""
     flow = with_stubs(tmp_path_factory.mktemp("rerun") / "run", "playground")
     flow.snakemake()
-    yield flow
+    return flow
 
 
 def test_a_second_run_does_nothing(done: Flow) -> None:

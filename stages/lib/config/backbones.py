@@ -13,10 +13,13 @@ from stages.lib.config.types import Fraction, Key, ViewName
 class SamplingConfig(Section):
     """A clip around a keyframe: `fast_frames` frames of the fast pathway, `stride` frames of the constant rate apart."""
 
-    fast_frames: int = Field(default=32, ge=2, description="frames of the fast pathway (32 for 8x8, 64 for 16x8)")
+    fast_frames: int = Field(
+        default=32, ge=2, description="frames of the fast pathway (32 for 8x8, 64 for 16x8)"
+    )
     stride: int = Field(default=2, ge=1, description="distance of two fast frames, in frames of decode.rate")
     slow_rule: Literal["stride", "full-span"] = Field(
-        default="stride", description="which fast frames the slow pathway sees: every alpha-th, or spread over the full span"
+        default="stride",
+        description="which fast frames the slow pathway sees: every alpha-th, or spread over the full span",
     )
 
 
@@ -25,27 +28,41 @@ class PretrainConfig(Section):
 
     dataset: Key = Field(description="data set whose clip-level classes are learned")
     epochs: float = Field(default=6, gt=0, description="passes over the clips")
-    clips_per_video: int = Field(default=1, ge=1, description="random clips drawn from each video in one epoch")
+    clips_per_video: int = Field(
+        default=1, ge=1, description="random clips drawn from each video in one epoch"
+    )
     batch: int = Field(default=16, ge=1, description="clips per step")
     lr: float = Field(default=0.1, gt=0, description="peak learning rate of the half-cosine schedule")
     warmup: Fraction = Field(default=0.05, description="share of the steps spent on linear warm-up")
     weight_decay: float = Field(default=1e-4, ge=0, description="SGD weight decay")
     dropout: Fraction = Field(default=0.5, description="dropout before the classifier")
     label_smoothing: Fraction = Field(default=0.0, description="label smoothing of the cross-entropy")
-    short_side: tuple[int, int] = Field(default=(256, 320), description="range of the random shorter side in pixels")
+    short_side: tuple[int, int] = Field(
+        default=(256, 320), description="range of the random shorter side in pixels"
+    )
     crop: int = Field(default=224, ge=16, description="side of the random square crop in pixels")
-    flip: bool = Field(default=True, description="random horizontal flip; off when classes tell left from right")
+    flip: bool = Field(
+        default=True, description="random horizontal flip; off when classes tell left from right"
+    )
     seed: int = Field(default=0, ge=0, description="seed of initialisation and sampling")
 
 
 class BackboneConfig(Section):
     """One backbone: architecture, sampling, and either given weights or a pre-training recipe."""
 
-    architecture: Literal["r50", "r101", "r152", "playground"] = Field(description="row of the architecture table")
+    architecture: Literal["r50", "r101", "r152", "playground"] = Field(
+        description="row of the architecture table"
+    )
     sampling: SamplingConfig = Field(default=SamplingConfig(), description="clip around a keyframe")
-    mean: tuple[float, float, float] = Field(default=(0.45, 0.45, 0.45), description="RGB mean of frames scaled to [0, 1]")
-    std: tuple[float, float, float] = Field(default=(0.225, 0.225, 0.225), description="RGB deviation of frames scaled to [0, 1]")
-    weights: str | None = Field(default=None, description="given weights (safetensors); then nothing is pre-trained")
+    mean: tuple[float, float, float] = Field(
+        default=(0.45, 0.45, 0.45), description="RGB mean of frames scaled to [0, 1]"
+    )
+    std: tuple[float, float, float] = Field(
+        default=(0.225, 0.225, 0.225), description="RGB deviation of frames scaled to [0, 1]"
+    )
+    weights: str | None = Field(
+        default=None, description="given weights (safetensors); then nothing is pre-trained"
+    )
     pretrain: PretrainConfig | None = Field(default=None, description="recipe when no weights are given")
 
     @model_validator(mode="after")

@@ -17,21 +17,39 @@ class DatasetConfig(Section):
         description="ava: 8-column csv, whole seconds; ava-kinetics: 7-column csv, fractional seconds, ten-second clips; "
         "videos: a folder of any videos without annotations"
     )
-    synthesized: bool = Field(default=False, description="drawn by `synthesize`; its paths are filled in by the workflow")
-    videos: str | None = Field(default=None, description="folder of the video files; relative paths of the sheet start here")
+    synthesized: bool = Field(
+        default=False, description="drawn by `synthesize`; its paths are filled in by the workflow"
+    )
+    videos: str | None = Field(
+        default=None, description="folder of the video files; relative paths of the sheet start here"
+    )
     sheet: str | None = Field(
         default=None,
         description="tsv with the columns video, path, split, start (and optionally shard); "
         "`python -m stages.index sheet` writes it",
     )
-    annotations: dict[Split, str] = Field(default={}, description="official csv of boxes and labels per split")
-    excluded: dict[Split, str] = Field(default={}, description="official csv of excluded timestamps per split")
-    classes: dict[Split, str] = Field(default={}, description="Kinetics csv of clip-level classes per split (pre-training)")
+    annotations: dict[Split, str] = Field(
+        default={}, description="official csv of boxes and labels per split"
+    )
+    excluded: dict[Split, str] = Field(
+        default={}, description="official csv of excluded timestamps per split"
+    )
+    classes: dict[Split, str] = Field(
+        default={}, description="Kinetics csv of clip-level classes per split (pre-training)"
+    )
     labelmap: str | None = Field(default=None, description="pbtxt of the evaluated classes")
-    kinds: str | None = Field(default=None, description="csv id,name,kind that groups classes in tables; default: by AVA id")
-    shards: int = Field(default=1, ge=1, le=400, description="number of shards; a video's shard comes from a hash of its id")
-    detector: Key | None = Field(default=None, description="detector of this data set; none when `boxes` is given")
-    boxes: str | None = Field(default=None, description="person boxes from a csv in the PySlowFast form instead of a detector")
+    kinds: str | None = Field(
+        default=None, description="csv id,name,kind that groups classes in tables; default: by AVA id"
+    )
+    shards: int = Field(
+        default=1, ge=1, le=400, description="number of shards; a video's shard comes from a hash of its id"
+    )
+    detector: Key | None = Field(
+        default=None, description="detector of this data set; none when `boxes` is given"
+    )
+    boxes: str | None = Field(
+        default=None, description="person boxes from a csv in the PySlowFast form instead of a detector"
+    )
     keyframes_every: float = Field(default=1.0, gt=0, description="seconds between keyframes (format videos)")
 
     @model_validator(mode="after")
@@ -39,7 +57,9 @@ class DatasetConfig(Section):
         if self.synthesized and (self.videos or self.sheet or self.annotations):
             raise ValueError("a synthesized data set takes no videos, sheet or annotations: they are drawn")
         if self.format == "videos" and (self.sheet or self.annotations):
-            raise ValueError("format videos takes only a folder: use format ava or ava-kinetics for annotated videos")
+            raise ValueError(
+                "format videos takes only a folder: use format ava or ava-kinetics for annotated videos"
+            )
         if not self.synthesized and self.format != "videos" and not (self.sheet and self.labelmap):
             raise ValueError("an annotated data set needs sheet and labelmap")
         if (self.detector is None) == (self.boxes is None):

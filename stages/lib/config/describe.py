@@ -54,12 +54,12 @@ def schema_json() -> str:
 
 
 def _section(model: type[BaseModel], path: str, depth: int) -> Iterator[str]:
-    limits = model.model_json_schema(mode="validation")["properties"]
+    schema = model.model_json_schema()
     for name, field in model.model_fields.items():
         where = f"{path}{name}"
         if depth == 0:
             yield ""
-        yield from _comment(_meaning(field, limits[name], model, where), depth)
+        yield from _comment(_meaning(field, schema["properties"][name], where), depth)
         yield from _entry(name, field, where, depth)
 
 
@@ -97,15 +97,15 @@ def _value(where: str, field: FieldInfo) -> Any:
     return field.get_default(call_default_factory=True)
 
 
-def _meaning(field: FieldInfo, limits: Mapping[str, Any], model: type[BaseModel], where: str) -> str:
+def _meaning(field: FieldInfo, limits: Mapping[str, Any], where: str) -> str:
     assert field.description, f"{where} has no description"
     text = re.sub(r"\s+", " ", field.description).strip()
     notes = ["required"] if field.is_required() else []
-    notes += _limits(limits, model.model_json_schema().get("$defs", {}))
+    notes += _limits(limits)
     return f"{text} [{', '.join(notes)}]" if notes else text
 
 
-def _limits(schema: Mapping[str, Any], defs: Mapping[str, Any]) -> list[str]:
+def _limits(schema: Mapping[str, Any]) -> list[str]:
     """What the JSON schema says about a plain value: choices and bounds."""
     found: list[str] = []
     for part in (schema, *schema.get("anyOf", ()), schema.get("items") or {}):

@@ -15,9 +15,13 @@ HeadKind = Literal["linear", "acar", "linear-afb", "acar-afb", "acar-acfb"]
 class BankConfig(Section):
     """A long-term feature bank: AFB actor vectors or ACFB actor-context relation maps, per actor per second."""
 
-    kind: Literal["afb", "acfb"] = Field(description="afb: pooled actor vectors; acfb: first-order relation maps")
+    kind: Literal["afb", "acfb"] = Field(
+        description="afb: pooled actor vectors; acfb: first-order relation maps"
+    )
     backbone: Key = Field(description="backbone whose context maps are archived")
-    head: Key | None = Field(default=None, description="trained ACAR head that makes the relation maps (acfb only)")
+    head: Key | None = Field(
+        default=None, description="trained ACAR head that makes the relation maps (acfb only)"
+    )
     head_seed: int = Field(default=0, ge=0, description="seed of that head")
     min_score: Fraction = Field(default=0.9, description="detections below this score are not archived")
 
@@ -32,25 +36,41 @@ class MemoryConfig(Section):
     """How a head reads its bank."""
 
     bank: Key = Field(description="bank that is read")
-    window: float = Field(default=10.0, ge=0, description="seconds before and after the keyframe (ACFB 10, AFB 30)")
-    slots: int = Field(default=5, ge=1, description="actors per second at most: random in training, best scored in testing")
+    window: float = Field(
+        default=10.0, ge=0, description="seconds before and after the keyframe (ACFB 10, AFB 30)"
+    )
+    slots: int = Field(
+        default=5, ge=1, description="actors per second at most: random in training, best scored in testing"
+    )
 
 
 class RecipeConfig(Section):
     """The short schedule: linear warm-up per iteration, constant, step decay at fractional epochs."""
 
-    optimiser: Literal["sgd", "adamw"] = Field(default="sgd", description="SGD with Nesterov momentum 0.9, or AdamW")
+    optimiser: Literal["sgd", "adamw"] = Field(
+        default="sgd", description="SGD with Nesterov momentum 0.9, or AdamW"
+    )
     lr: float = Field(default=0.064, gt=0, description="learning rate after warm-up")
     warmup_lr: float = Field(default=0.008, ge=0, description="learning rate at the first iteration")
     warmup_epochs: float = Field(default=1.0, ge=0, description="length of the warm-up")
-    milestones: tuple[float, ...] = Field(default=(5.6, 5.8), description="epochs at which the rate is divided by ten")
+    milestones: tuple[float, ...] = Field(
+        default=(5.6, 5.8), description="epochs at which the rate is divided by ten"
+    )
     epochs: float = Field(default=6.0, gt=0, description="length of the training")
     batch: int = Field(default=32, ge=1, description="keyframes per step")
     weight_decay: float = Field(default=1e-7, ge=0, description="weight decay on all parameters")
-    clip_norm: float | None = Field(default=None, gt=0, description="largest gradient norm; none: not clipped")
-    jitter: Fraction = Field(default=0.075, description="box jitter: largest shift of each side, relative to the box")
-    box_score: Fraction = Field(default=0.9, description="detections from this score on are training boxes beside the truth")
-    box_iou: Fraction = Field(default=0.9, description="a detection takes the labels of a truth box from this IoU on")
+    clip_norm: float | None = Field(
+        default=None, gt=0, description="largest gradient norm; none: not clipped"
+    )
+    jitter: Fraction = Field(
+        default=0.075, description="box jitter: largest shift of each side, relative to the box"
+    )
+    box_score: Fraction = Field(
+        default=0.9, description="detections from this score on are training boxes beside the truth"
+    )
+    box_iou: Fraction = Field(
+        default=0.9, description="a detection takes the labels of a truth box from this IoU on"
+    )
 
 
 class HeadConfig(Section):
@@ -58,7 +78,9 @@ class HeadConfig(Section):
 
     kind: HeadKind = Field(description="linear, acar, or either with a bank")
     backbone: Key = Field(description="backbone whose maps it reads")
-    datasets: tuple[Key, ...] = Field(default=(), description="data sets it is trained on; all annotated ones when empty")
+    datasets: tuple[Key, ...] = Field(
+        default=(), description="data sets it is trained on; all annotated ones when empty"
+    )
     splits: tuple[Split, ...] = Field(default=("train",), description="splits it is trained on")
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1, description="one training per seed")
     reduce: int = Field(default=1024, ge=1, description="channels of the reduced context map")
@@ -67,11 +89,15 @@ class HeadConfig(Section):
     output_kernel: Literal[1, 3] = Field(default=1, description="kernel of HR2O's output convolution")
     dropout: Fraction = Field(default=0.2, description="dropout inside HR2O and the bank operator")
     roi_aligned: bool = Field(default=False, description="half-pixel shift of RoIAlign")
-    memory: MemoryConfig | None = Field(default=None, description="bank of the kinds that end in -afb or -acfb")
+    memory: MemoryConfig | None = Field(
+        default=None, description="bank of the kinds that end in -afb or -acfb"
+    )
     init: Key | None = Field(default=None, description="head (same seed) whose weights start the training")
     weights: str | None = Field(default=None, description="given weights; then nothing is trained")
     recipe: RecipeConfig = Field(default=RecipeConfig(), description="how it is trained")
-    min_score: Fraction = Field(default=0.85, description="detections below this score are not classified in testing")
+    min_score: Fraction = Field(
+        default=0.85, description="detections below this score are not classified in testing"
+    )
 
     @model_validator(mode="after")
     def _check_memory(self) -> Self:

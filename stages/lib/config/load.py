@@ -26,7 +26,9 @@ def check(model: type[Model], raw: Mapping[str, Any], where: str) -> Model:
         return model.model_validate(dict(raw))
     except ValidationError as error:
         faults = "; ".join(_fault(detail) for detail in error.errors())
-        raise StageError(faults, where, "correct the named key; configs/default.yaml describes every key") from None
+        raise StageError(
+            faults, where, "correct the named key; configs/default.yaml describes every key"
+        ) from None
 
 
 def _fault(detail: Mapping[str, Any]) -> str:

@@ -120,7 +120,10 @@ def payload(config: Config, stage: str, variant: str) -> Payload:
             data = config.datasets[variant]
             splits = sorted({split for head in config.heads.values() for split in head.splits})
             return IndexPayload(
-                version=version, format=data.format, keyframes_every=data.keyframes_every, train_splits=tuple(splits)
+                version=version,
+                format=data.format,
+                keyframes_every=data.keyframes_every,
+                train_splits=tuple(splits),
             )
         case "decode":
             return _decode(config, variant)
@@ -157,7 +160,9 @@ def payload(config: Config, stage: str, variant: str) -> Payload:
                 views=config.extract.views,
             )
         case "ensemble":
-            return EnsemblePayload(version=version, ensemble=config.ensembles[variant], dialect=config.evaluate)
+            return EnsemblePayload(
+                version=version, ensemble=config.ensembles[variant], dialect=config.evaluate
+            )
         case "evaluate":
             return EvaluatePayload(version=version, evaluate=config.evaluate)
         case "report":

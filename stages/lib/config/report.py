@@ -11,6 +11,10 @@ from stages.lib.config.types import Fraction
 class ReportConfig(Section):
     """What the html report and the annotated videos show."""
 
-    keyframes: int = Field(default=12, ge=0, description="validation keyframes shown with truth and predictions")
+    keyframes: int = Field(
+        default=12, ge=0, description="validation keyframes shown with truth and predictions"
+    )
     top: int = Field(default=3, ge=1, description="actions written beside a person")
-    min_probability: Fraction = Field(default=0.3, description="actions below this probability are not written")
+    min_probability: Fraction = Field(
+        default=0.3, description="actions below this probability are not written"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -23,8 +24,12 @@ class Config(Section):
     """One run: `results/<run>/` and everything in it."""
 
     run: Key = Field(description="name of the run: results go to results/<run>/")
-    threads: int = Field(default=2, ge=1, description="torch threads of every stage; part of what makes results equal")
-    videos: str | None = Field(default=None, description="folder of the data sets of format videos that name none")
+    threads: int = Field(
+        default=2, ge=1, description="torch threads of every stage; part of what makes results equal"
+    )
+    videos: str | None = Field(
+        default=None, description="folder of the data sets of format videos that name none"
+    )
     datasets: dict[Key, DatasetConfig] = Field(min_length=1, description="data sets")
     synthesize: SynthesizeConfig = Field(default=SynthesizeConfig(), description="the drawn world")
     decode: DecodeConfig = Field(default=DecodeConfig(), description="the frame cache")
@@ -72,21 +77,29 @@ class Config(Section):
         for dataset in head.datasets:
             _known(f"heads.{key}.datasets", dataset, self.datasets)
         if head.init and not set(head.seeds) <= set(self.heads[head.init].seeds):
-            raise ValueError(f"heads.{key}.seeds: heads.{head.init}, which it starts from, lacks some of these seeds")
+            raise ValueError(
+                f"heads.{key}.seeds: heads.{head.init}, which it starts from, lacks some of these seeds"
+            )
         if head.memory is None:
             return
         _known(f"heads.{key}.memory.bank", head.memory.bank, self.banks)
         bank = self.banks[head.memory.bank]
         if not head.kind.endswith(bank.kind):
-            raise ValueError(f"heads.{key}.memory.bank: kind {head.kind} cannot read a bank of kind {bank.kind}")
+            raise ValueError(
+                f"heads.{key}.memory.bank: kind {head.kind} cannot read a bank of kind {bank.kind}"
+            )
         if bank.backbone != head.backbone:
-            raise ValueError(f"heads.{key}.memory.bank: banks.{head.memory.bank} archives another backbone's maps")
+            raise ValueError(
+                f"heads.{key}.memory.bank: banks.{head.memory.bank} archives another backbone's maps"
+            )
 
     def _check_member(self, ensemble: str, member: str) -> None:
         key, _, seed = member.partition(":")
         _known(f"ensembles.{ensemble}.members", key, self.heads)
         if int(seed or 0) not in self.heads[key].seeds:
-            raise ValueError(f"ensembles.{ensemble}.members: heads.{key} is not trained with seed {seed or 0}")
+            raise ValueError(
+                f"ensembles.{ensemble}.members: heads.{key} is not trained with seed {seed or 0}"
+            )
 
     @model_validator(mode="after")
     def _check_banks(self) -> Self:
@@ -95,11 +108,15 @@ class Config(Section):
                 continue
             head = self.heads[bank.head]
             if head.kind != "acar":
-                raise ValueError(f"banks.{key}.head: heads.{bank.head} is of kind {head.kind}; an acfb bank needs kind acar")
+                raise ValueError(
+                    f"banks.{key}.head: heads.{bank.head} is of kind {head.kind}; an acfb bank needs kind acar"
+                )
             if head.backbone != bank.backbone:
                 raise ValueError(f"banks.{key}.head: heads.{bank.head} reads another backbone")
             if bank.head_seed not in head.seeds:
-                raise ValueError(f"banks.{key}.head_seed: heads.{bank.head} is not trained with seed {bank.head_seed}")
+                raise ValueError(
+                    f"banks.{key}.head_seed: heads.{bank.head} is not trained with seed {bank.head_seed}"
+                )
         return self
 
     @model_validator(mode="after")
@@ -118,10 +135,12 @@ class Config(Section):
     def _check_views(self) -> Self:
         largest = max(int(view.removesuffix("-flip")[1:]) for view in self.extract.views)
         if self.decode.short_side < largest:
-            raise ValueError(f"decode.short_side: {self.decode.short_side} is below the largest view, {largest}")
+            raise ValueError(
+                f"decode.short_side: {self.decode.short_side} is below the largest view, {largest}"
+            )
         return self
 
 
-def _known(where: str, key: str | None, table: dict[str, object]) -> None:  # type: ignore[type-arg]
+def _known(where: str, key: str | None, table: Mapping[str, object]) -> None:
     if key is not None and key not in table:
         raise ValueError(f"{where}: there is no {key!r}; known: {', '.join(sorted(table)) or 'none'}")

@@ -28,6 +28,8 @@ class Numbers:
         scales, ratios: anchor sides in strides, and height / width.
         train_proposals, test_proposals: regions after the proposal network's suppression.
         pre_nms: candidates per level before that suppression.
+        rpn_samples, roi_samples: anchors and regions per image that the losses see.
+        roi_points: samples per bin and direction of the region pooling; 0 takes one per pixel.
     """
 
     depth: int
@@ -44,6 +46,7 @@ class Numbers:
     test_proposals: int
     rpn_samples: int
     roi_samples: int
+    roi_points: int
 
     @property
     def strides(self) -> list[int]:
@@ -70,7 +73,8 @@ NUMBERS = {
         train_proposals=200,
         test_proposals=200,
         rpn_samples=64,
-        roi_samples=64,
+        roi_samples=48,
+        roi_points=1,
     ),
     "frcnn-r50-fpn": Numbers(
         depth=50,
@@ -87,6 +91,7 @@ NUMBERS = {
         test_proposals=1000,
         rpn_samples=256,
         roi_samples=512,
+        roi_points=0,
     ),
 }
 
@@ -191,7 +196,7 @@ def _roi_head(n: Numbers, num_classes: int) -> dict[str, Any]:
         "type": "StandardRoIHead",
         "bbox_roi_extractor": {
             "type": "SingleRoIExtractor",
-            "roi_layer": {"type": "RoIAlign", "output_size": 7, "sampling_ratio": 0},
+            "roi_layer": {"type": "RoIAlign", "output_size": 7, "sampling_ratio": n.roi_points},
             "out_channels": n.pyramid,
             "featmap_strides": n.strides[:4],
         },

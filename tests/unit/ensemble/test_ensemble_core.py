@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stages.ensemble.core import BoxTable, Prediction, average_views, fuse, member_aps, weights_of
+from stages.ensemble.core import BoxTable, Prediction, fuse, member_aps, weights_of
 from stages.lib.config.ensemble import EnsembleConfig, member_parts
 from stages.lib.errors import StageError
-from stages.lib.metrics.probability import probabilities_numpy
 from tests.unit.lib.metrics.tables_for_tests import LEFT, RIGHT, truth_of
 
 CLASSES = (1, 3, 12)
@@ -85,22 +84,6 @@ def test_an_ensemble_of_equals_is_the_member(rule: str, n_members: int) -> None:
     weights = weights_of(ap, CLASSES, config(n_members, weights=rule, k=n_members))
     fused = fuse([member(f"m{k}", scores) for k in range(n_members)], weights)
     np.testing.assert_allclose(fused.scores, scores, rtol=1e-14)
-
-
-def test_views_are_averaged_before_or_after_the_activation() -> None:
-    rng = np.random.default_rng(4)
-    views = [rng.normal(0, 3, (3, 3)).astype(np.float16) for _ in range(6)]
-    as_float = [view.astype(float) for view in views]
-    expected_logit = probabilities_numpy(np.mean(as_float, axis=0), (0, 1))
-    expected_prob = np.mean([probabilities_numpy(view, (0, 1)) for view in as_float], axis=0)
-    np.testing.assert_allclose(average_views(views, (0, 1), "logit"), expected_logit, rtol=1e-12)
-    np.testing.assert_allclose(average_views(views, (0, 1), "prob"), expected_prob, rtol=1e-12)
-    assert not np.allclose(expected_logit, expected_prob)
-    np.testing.assert_allclose(
-        average_views(views[:1], (0, 1), "prob"), average_views(views[:1], (0, 1), "logit")
-    )
-    with pytest.raises(StageError, match="no view"):
-        average_views([], (0, 1), "logit")
 
 
 @pytest.mark.parametrize(

@@ -95,9 +95,12 @@ def test_boxes_lie_inside_the_frame() -> None:
 
 def test_the_list_of_videos() -> None:
     large = SynthesizeConfig(clips=ClipsConfig(train=2000))
-    start = time.perf_counter()
-    videos = playground_videos(large, CLIPS)
-    assert time.perf_counter() - start < 0.2
+    times = []
+    for _ in range(3):
+        start = time.process_time()
+        videos = playground_videos(large, CLIPS)
+        times.append(time.process_time() - start)
+    assert min(times) < 0.1
     assert videos == playground_videos(large, CLIPS)
     assert len({video.video for video in videos}) == len(videos) == 2000 + 80 + 160 + 480 + 48
     assert {video.video[0] for video in videos} >= {"-", "_"}

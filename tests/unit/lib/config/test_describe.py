@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def test_the_described_configuration_is_valid_and_says_the_defaults() -> None:
 def test_every_key_is_described() -> None:
     """Each key stands below a comment, commented-out blocks included."""
     lines = default_yaml().splitlines()
-    for above, line in zip(lines, lines[1:], strict=False):
+    for above, line in pairwise(lines):
         text = line.lstrip("# ") if line.startswith(("  # ", "    # ")) else line.strip()
         if (
             re.match(r"[a-z_]+:( |$)", text)

@@ -102,7 +102,7 @@ def test_unrecorded_settings_may_not(run: Path) -> None:
     run.unlink()
     check_records(Path("results/small"), Path(".snakemake"), lambda stage, variant: "old")
     check_records(Path("results/small"), Path(".snakemake"), lambda stage, variant: None)
-    with pytest.raises(StageError, match="rm results/small/config/train/linear.json"):
+    with pytest.raises(StageError, match=r"rm results/small/config/train/linear\.json"):
         check_records(Path("results/small"), Path(".snakemake"), lambda stage, variant: "new")
 
 

@@ -1,0 +1,190 @@
+"""The whole chain with its real stages on a world of a few seconds, by the very commands that the README gives."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.workflow.flow import ROOT, clean_environment, read_config
+
+pytestmark = pytest.mark.slow
+RUN = Path("results/playground")
+HEADS = ("linear", "acar", "acar-acfb")
+PARTS = ("configs", "profiles", "slurm", "stages", "workflow", "Makefile", "README.md", "Snakefile")
+PARTS += ("environment.yml", "requirements.lock")
+COMMANDS = [
+    line
+    for block in re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    for line in block.splitlines()
+]
+
+
+def tiny() -> dict[str, Any]:
+    """The playground's configuration with a much smaller world, few steps and two views."""
+    raw = read_config("playground")
+    raw |= {"threads": 1, "report": {"keyframes": 2}}
+    raw["synthesize"] = {
+        "movies": {"train": 2, "val": 1, "test": 1, "seconds": 14},
+        "clips": {
+            "train": 6,
+            "val": 2,
+            "test": 2,
+            "classified_train": 8,
+            "classified_val": 2,
+            "classified_shots": 2,
+        },
+    }
+    for detector in raw["detectors"].values():
+        detector["train"] = {"epochs": None, "iterations": 3, "batch": 4, "lr": 0.02}
+    raw["backbones"]["small"]["pretrain"] |= {"epochs": 1, "clips_per_video": 1, "batch": 4}
+    raw["extract"]["views"] = ["s128", "s128-flip"]
+    raw["heads"] = {key: raw["heads"][key] for key in HEADS}
+    for head in raw["heads"].values():
+        head["recipe"] = head["recipe"] | {"epochs": 1, "milestones": [0.9]}
+        head["min_score"] = 0.0
+    for bank in raw["banks"].values():
+        bank["min_score"] = 0.0
+    raw["ensembles"] = {"all": {"members": list(HEADS)}}
+    return raw
+
+
+class Project:
+    """A copy of the project whose playground is tiny."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for part in PARTS:
+            if (ROOT / part).is_dir() and not (ROOT / part).is_symlink():
+                shutil.copytree(ROOT / part, folder / part)
+            else:
+                shutil.copy(ROOT / part, folder / part, follow_symlinks=False)
+        (folder / "configs/playground.yaml").write_text(yaml.safe_dump(tiny(), sort_keys=False))
+        own = folder / "configs/own-videos.yaml"
+        own.write_text(re.sub(r"min_score: 0\.[57]", "min_score: 0.0", own.read_text()))
+
+    def run(self, command: str) -> str:
+        """What a shell in the project's folder says; the exit code has to be 0."""
+        env = clean_environment() | {"OMP_NUM_THREADS": "1"}
+        env["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), env["PATH"]])
+        done = subprocess.run(
+            ["bash", "-c", command],
+            cwd=self.folder,
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=900,
+            check=False,
+        )
+        assert done.returncode == 0, f"{command}: exit {done.returncode}\n{done.stdout[-6000:]}"
+        return done.stdout
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project in which `make demo` has run, in the environment of these tests."""
+    made = Project(tmp_path_factory.mktemp("project"))
+    made.run("make demo STAMP=Makefile")
+    return made
+
+
+def test_it_ends_with_a_report(project: Project) -> None:
+    page = (project.folder / RUN / "report/report.html").read_text()
+    table = (project.folder / RUN / "report/table.txt").read_text()
+    assert "<svg" in page
+    assert all(head in page for head in HEADS)
+    assert all(head in table for head in HEADS)
+
+
+def test_every_artifact_is_whole(project: Project) -> None:
+    files = sorted((project.folder / RUN).rglob("*.h5"))
+    stages = {path.relative_to(project.folder / RUN).parts[0] for path in files}
+    assert stages == {"index", "decode", "detect", "extract", "bank", "predict", "ensemble"}
+    project.run("python -m stages.inspect check " + " ".join(map(str, files)))
+
+
+def test_nothing_temporary_is_left(project: Project) -> None:
+    found = (project.folder / "results").rglob("*")
+    assert not [path for path in found if ".tmp" in path.name or path.suffix == ".part"]
+
+
+def test_every_model_is_measured(project: Project) -> None:
+    for model in (*(f"{head}/seed0" for head in HEADS), "all"):
+        metrics = json.loads((project.folder / RUN / "evaluate" / model / "metrics.json").read_text())
+        assert {"val", "test"} <= set(metrics["results"])
+        assert set(metrics["results"]["val"]) == {"detected", "truth"}
+        assert "union" in next(iter(metrics["results"]["val"]["truth"].values()))
+
+
+def test_logs_and_costs_of_every_stage_are_kept(project: Project) -> None:
+    stages = {
+        "synthesize",
+        "index",
+        "decode",
+        "train_detector",
+        "detect",
+        "pretrain",
+        "extract",
+        "bank",
+        "train",
+    }
+    stages |= {"predict", "ensemble", "evaluate", "coverage"}
+    for folder in ("logs", "benchmarks"):
+        assert stages <= {path.name for path in (project.folder / folder / "playground").iterdir()}
+    log = (project.folder / "logs/playground/train/acar/seed0.log").read_text()
+    assert "train v" in log
+    assert "train done in" in log
+
+
+def test_a_second_demo_does_nothing(project: Project) -> None:
+    before = {path: path.stat().st_mtime_ns for path in (project.folder / "results").rglob("*")}
+    assert "Nothing to be done" in project.run("make demo STAMP=Makefile")
+    assert before == {path: path.stat().st_mtime_ns for path in (project.folder / "results").rglob("*")}
+
+
+def own_folder(project: Project) -> Path:
+    """A folder with one sound video and one that is none."""
+    videos = project.folder / "my videos"
+    if not videos.exists():
+        videos.mkdir()
+        source = next((project.folder / RUN / "synthesize/playground-movies/videos").glob("*val*.mp4"))
+        shutil.copy(source, videos / "a film.mp4")
+        (videos / "broken.mp4").write_text("this is no video")
+        (videos / "boxes.csv").write_text("a film,3,0.2,0.2,0.5,0.9,,0.95\n")
+    return videos
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_of_the_readme(project: Project, command: str) -> None:
+    """As they stand; only names are filled in, `make test` is not run inside itself, and there is no cluster here."""
+    if command in ("make test", "snakemake --profile slurm"):
+        command += " --dry-run"
+    if command.startswith("make"):
+        command += " STAMP=Makefile"
+    folder = str(own_folder(project))
+    command = command.replace("=DIR", f"='{folder}'").replace("=BOXES.csv", f"='{folder}/boxes.csv'")
+    assert project.run(command)
+
+
+def test_own_videos_with_the_weights_of_the_run(project: Project) -> None:
+    """The sound video is drawn, the broken one listed with a reason."""
+    folder = own_folder(project)
+    project.run(f"snakemake --cores 2 --configfile configs/own-videos.yaml --config videos='{folder}'")
+    answers = project.folder / "results/own-videos/annotate/own"
+    assert [path.name for path in answers.glob("*.mp4")] == ["a film.mp4"]
+    assert "broken" in (answers / "skipped.csv").read_text()
+    with (answers / "detections.csv").open(newline="") as handle:
+        rows = list(csv.reader(handle))
+    assert rows
+    assert all(len(row) == 8 for row in rows)
+    assert all(0 <= float(value) <= 1 for row in rows for value in row[2:6])
