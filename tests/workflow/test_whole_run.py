@@ -46,6 +46,7 @@ def tiny() -> dict[str, Any]:
     }
     for detector in raw["detectors"].values():
         detector["train"] = {"epochs": None, "iterations": 3, "batch": 4, "lr": 0.02}
+        detector["max_per_image"] = 6
     raw["backbones"]["small"]["pretrain"] |= {"epochs": 1, "clips_per_video": 1, "batch": 4}
     raw["extract"]["views"] = ["s128", "s128-flip"]
     raw["heads"] = {key: raw["heads"][key] for key in HEADS}
@@ -70,7 +71,8 @@ class Project:
                 shutil.copy(ROOT / part, folder / part, follow_symlinks=False)
         (folder / "configs/playground.yaml").write_text(yaml.safe_dump(tiny(), sort_keys=False))
         own = folder / "configs/own-videos.yaml"
-        own.write_text(re.sub(r"min_score: 0\.[57]", "min_score: 0.0", own.read_text()))
+        text = re.sub(r"min_score: 0\.[57]", "min_score: 0.0", own.read_text())
+        own.write_text(text.replace("min_score: 0.05", "min_score: 0.0\n    max_per_image: 6"))
 
     def run(self, command: str) -> str:
         """What a shell in the project's folder says; the exit code has to be 0."""

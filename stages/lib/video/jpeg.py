@@ -25,12 +25,12 @@ def decode_jpeg(data: bytes) -> Image:
     """The RGB frame (H, W, 3) of JPEG bytes; bytes that are no JPEG are a StageError."""
     import cv2
 
-    found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB) if data else None
     if found is None:
         raise StageError(
             "a cached frame is no readable JPEG", "decode artifact", "remove the file and run decode again"
         )
-    return np.ascontiguousarray(found[:, :, ::-1])
+    return np.ascontiguousarray(found)
 
 
 def resize_rgb(frame_HW3: Image, size: tuple[int, int]) -> Image:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.lib.models.slots import (
@@ -36,6 +36,7 @@ def test_best_scored_slots() -> None:
         assert chosen[second].tolist() == best.tolist() + [EMPTY] * (2 - len(best))
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 2), st.integers(0, 30), st.integers(0, 3)), max_size=12),
     st.integers(0, 2),
