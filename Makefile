@@ -40,6 +40,7 @@ $(STAMP): $(LOCK)
 	rm -rf .venv; \
 	"$$found" -m venv .venv || { echo "Python's venv does not work here; on Debian and Ubuntu: apt install python3-venv" >&2; exit 2; }; \
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps -r $(LOCK); \
+	.venv/bin/python -m compileall -q -j 0 .venv/lib >/dev/null || true; \
 	touch $@
 
 demo: $(STAMP)
