@@ -183,7 +183,7 @@ def test_own_videos_with_the_weights_of_the_run(project: Project) -> None:
     folder = own_folder(project)
     project.run(f"snakemake --cores 2 --configfile configs/own-videos.yaml --config videos='{folder}'")
     answers = project.folder / "results/own-videos/annotate/own"
-    assert [path.name for path in answers.glob("*.mp4")] == ["a film.mp4"]
+    assert [path.name for path in answers.glob("*.mp4")] == ["a_film.mp4"]
     assert "broken" in (answers / "skipped.csv").read_text()
     with (answers / "detections.csv").open(newline="") as handle:
         rows = list(csv.reader(handle))
