@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -96,13 +98,32 @@ def test_stem_by_taps_equals_conv3d_with_its_gradient() -> None:
     for frames, taps in ((1, 5), (3, 5), (6, 3)):
         stem = Stem(4, taps)
         x = torch.randn(2, 3, frames, 9, 12, requires_grad=True)
-        by_taps, plain = convolve_by_taps(x, stem.conv.weight), stem.conv(x)
+        by_taps = convolve_by_taps(x, stem.conv.weight).unflatten(0, (2, frames)).squeeze(3).transpose(1, 2)
+        plain = stem.conv(x)
         torch.testing.assert_close(by_taps, plain, rtol=1e-5, atol=1e-5)
         upstream = torch.randn_like(plain)
         wanted = torch.autograd.grad(plain, [x, stem.conv.weight], upstream)
         found = torch.autograd.grad(by_taps, [x, stem.conv.weight], upstream)
         for mine, other in zip(found, wanted, strict=True):
             torch.testing.assert_close(mine, other, rtol=1e-4, atol=1e-4)
+
+
+def test_a_training_step_of_the_stem_is_the_same_with_and_without_taps() -> None:
+    """Output, running statistics and gradients against conv, batch norm, ReLU, pool called one after the other."""
+    torch.manual_seed(0)
+    stem = Stem(4, 5).train()
+    twin = copy.deepcopy(stem)
+    x = torch.randn(2, 3, 6, 17, 22)
+    found = stem(x)
+    wanted = twin.pool(F.relu(twin.bn(twin.conv(x))))
+    torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(stem.bn.running_mean, twin.bn.running_mean, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(stem.bn.running_var, twin.bn.running_var, rtol=1e-4, atol=1e-6)
+    upstream = torch.randn_like(wanted)
+    found_grads = torch.autograd.grad(found, list(stem.parameters()), upstream)
+    wanted_grads = torch.autograd.grad(wanted, list(twin.parameters()), upstream)
+    for mine, other in zip(found_grads, wanted_grads, strict=True):
+        torch.testing.assert_close(mine, other, rtol=1e-3, atol=1e-3)
 
 
 def test_non_local_block_equals_loops() -> None:
