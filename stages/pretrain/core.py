@@ -1,4 +1,4 @@
-"""Clip classification that makes a backbone's weights: SGD, half-cosine with warm-up, dropout, label smoothing.
+"""Clip classification that makes a backbone's weights: half-cosine with warm-up, dropout, label smoothing.
 
 Shapes: B clips, F fast frames, S side of the crop, K classes.
 """
@@ -18,7 +18,7 @@ from stages.lib.config.backbones import BackboneConfig, PretrainConfig
 from stages.lib.errors import StageError
 from stages.lib.models.builders import build_classifier
 from stages.lib.models.runtime import to_device
-from stages.lib.models.schedule import half_cosine, set_learning_rate
+from stages.lib.models.schedule import half_cosine, make_optimiser, set_learning_rate
 from stages.lib.models.slowfast import SlowFastClassifier, find_arch, split_pathways
 from stages.lib.progress import track
 from stages.pretrain.batches import Batch, centred_batches, steps_per_epoch, training_batches
@@ -79,9 +79,7 @@ def pretrain(
     torch.manual_seed(recipe.seed)
     model = build_classifier(config.architecture, classes=classes, dropout=recipe.dropout)
     model = model.to(device).to(memory_format=torch.channels_last_3d)
-    optimiser = torch.optim.SGD(
-        _groups(model, recipe.weight_decay), lr=recipe.lr, momentum=0.9, nesterov=True
-    )
+    optimiser = make_optimiser(_groups(model, recipe.weight_decay), recipe.optimiser, lr=recipe.lr)
     per_epoch = steps_per_epoch(len(train), recipe)
     total = max(1, round(recipe.epochs * per_epoch))
     normalise, records = ClipNormaliser(config, device), []

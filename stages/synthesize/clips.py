@@ -10,7 +10,7 @@ from stages.lib.config.playground import CLIP_SECONDS
 from stages.lib.config.synthesize import SynthesizeConfig
 from stages.synthesize.scenes import Cut, Programme, Stage, invent_scene
 from stages.synthesize.timeline import RATES, WIDE_SIZES, Timeline, VideoFormat, frames_held
-from stages.synthesize.world import Scene, SceneType
+from stages.synthesize.world import KEY_PLACE, Scene, SceneType
 
 _EARLIEST: Final = 0.9
 """Keyframes keep this distance from both ends of a clip (s)."""
@@ -30,8 +30,8 @@ def plan_clip(
     key = round(start + float(rng.uniform(_EARLIEST, CLIP_SECONDS - _EARLIEST)), 6)
     kind: SceneType = "empty" if rng.random() < cfg.clips.empty_share else "clip"
     scene_start, scene_end = _around(rng, key, start, end)
-    before, after = int(np.ceil(key - 0.5 - scene_start)), int(np.ceil(scene_end - key - 0.5))
-    cut = Cut(key - 0.5 - max(0, before), scene_start, scene_end, max(0, before) + 1 + max(0, after))
+    before, after = int(np.ceil(key - KEY_PLACE - scene_start)), int(np.ceil(scene_end - key - 1 + KEY_PLACE))
+    cut = Cut(key - KEY_PLACE - max(0, before), scene_start, scene_end, max(0, before) + 1 + max(0, after))
     scene = invent_scene(rng, stage, cut, kind, programme if kind == "clip" else None)
     scenes = [*_fillers(rng, stage, start, scene_start), scene, *_fillers(rng, stage, scene_end, end)]
     return Timeline(form, start, tuple(scenes)), key
@@ -41,7 +41,8 @@ def _around(rng: np.random.Generator, key: float, start: float, end: float) -> t
     """Where the keyframe's scene begins and ends: cuts lie 1.5 to 3.5 s away, or at the ends of the clip."""
     if rng.random() < 0.25:
         return start, end
-    left, right = key - 0.5 - int(rng.integers(1, 4)), key + 0.5 + int(rng.integers(1, 4))
+    first = key - KEY_PLACE
+    left, right = first - int(rng.integers(1, 4)), first + 1 + int(rng.integers(1, 4))
     return (
         start if left - start < _SHORTEST_FILLER else left,
         end if end - right < _SHORTEST_FILLER else right,

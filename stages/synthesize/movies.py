@@ -10,10 +10,10 @@ import numpy as np
 from stages.lib.config.synthesize import MoviesConfig, SynthesizeConfig
 from stages.synthesize.scenes import Cut, Stage, invent_scene, long_programme
 from stages.synthesize.timeline import RATES, WIDE_SIZES, Timeline, VideoFormat, frames_held
-from stages.synthesize.world import Scene, SceneType
+from stages.synthesize.world import KEY_PLACE, Scene, SceneType
 
-_FIRST_ORIGIN: Final = -0.5
-"""A movie starts in the middle of its first slot, so that cuts lie at x.5 s and keyframes at whole seconds."""
+_FIRST_ORIGIN: Final = -KEY_PLACE
+"""A movie starts at its first keyframe, so that keyframes lie at whole seconds."""
 
 
 def movie_format(cfg: SynthesizeConfig, number: int) -> VideoFormat:

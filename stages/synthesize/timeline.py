@@ -16,7 +16,7 @@ RATES: Final[tuple[Fraction, ...]] = (Fraction(30), Fraction(24), Fraction(30000
 WIDE_SIZES: Final[tuple[tuple[int, int], ...]] = ((262, 130), (270, 134), (278, 138))
 """Width and height of the wide videos: even, no multiples of 16, nearly one aspect ratio."""
 _DRAWN_AT: Final = 30
-"""`draw_every` counts frames of this rate; slower videos hold a drawing for fewer frames."""
+"""`draw_every` counts frames of this rate; slower videos hold a drawing for fewer frames (29.97 counts as 30)."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Timeline:
 
 def frames_held(rate: Fraction, draw_every: int) -> int:
     """Frames for which one drawing is held at this rate."""
-    return max(1, round(draw_every * rate / _DRAWN_AT))
+    return max(1, int(draw_every * rate / _DRAWN_AT + Fraction(1, 100)))
 
 
 def drawings(timeline: Timeline) -> Iterator[tuple[Frame, int]]:

@@ -1,7 +1,8 @@
 """The state of the drawn world: scenes, the people and the objects in them, each second by second.
 
-A scene is divided into slots of one second; a keyframe lies in the middle of each, and everything changes between slots
-only. So no toggle ever falls on a keyframe. World units (1/128 of the frame height), times in seconds of the original video.
+A scene is divided into slots of one second with a keyframe in each, and everything changes between slots only. A keyframe
+stands a little after the middle of its slot, so that the clip around it (8 frames at 7.5 Hz, four before it) lies inside.
+World units (1/128 of the frame height), times in seconds of the original video.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ SceneType = Literal["long", "short", "clip", "filler", "empty"]
 Module = Literal["objects", "talk", "watch", "bus", "body", "empty"]
 Box = tuple[float, float, float, float]
 
+KEY_PLACE: Final = 149 / 256
+"""Where in its slot a keyframe lies (s, an exact binary fraction): the clip spans 0.53 s before it to 0.40 s after it."""
 FADE_SECONDS: Final = 0.9
 STILL_STEP: Final = 1.0
 """People who keep still are redrawn at this interval only (s)."""
@@ -107,9 +110,9 @@ class Scene:
         return min(self.slots - 1, max(0, math.floor(time - self.origin)))
 
     def keyframes(self) -> list[float]:
-        """Middles of the slots that lie inside the scene."""
-        middles = (self.origin + k + 0.5 for k in range(self.slots))
-        return [middle for middle in middles if self.start <= middle < self.end]
+        """The keyframes of the slots that lie inside the scene."""
+        times = (self.origin + k + KEY_PLACE for k in range(self.slots))
+        return [time for time in times if self.start <= time < self.end]
 
 
 def thing_x(side: Side, width: float) -> float:

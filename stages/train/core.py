@@ -23,7 +23,7 @@ from stages.lib.models.losses import action_loss
 from stages.lib.models.mapstore import MapTable, by_grid
 from stages.lib.models.memory import BankMemory, LiveView
 from stages.lib.models.runtime import to_device
-from stages.lib.models.schedule import set_learning_rate, short_schedule
+from stages.lib.models.schedule import make_optimiser, set_learning_rate, short_schedule
 from stages.lib.models.slots import Words, choose_slots, random_order
 from stages.lib.progress import track
 from stages.train.batches import DROPOUT, JITTER, epoch_batches, keyed_rng, steps_per_epoch
@@ -94,7 +94,9 @@ def train_head(head: Head, task: Task, config: HeadConfig, seed: int) -> list[Re
     per_epoch = steps_per_epoch(len(task.samples), recipe.batch)
     total = max(1, round(recipe.epochs * per_epoch))
     head.to(task.device).train()
-    optimiser = make_optimiser(head, recipe)
+    optimiser = make_optimiser(
+        head.parameters(), recipe.optimiser, lr=recipe.lr, weight_decay=recipe.weight_decay
+    )
     torch.manual_seed(int(keyed_rng(seed, DROPOUT).integers(1 << 62)))
     losses, records, rate = [], [], 0.0
     steps = _steps(task, recipe, seed, per_epoch, total)
@@ -118,15 +120,6 @@ def train_head(head: Head, task: Task, config: HeadConfig, seed: int) -> list[Re
             records.append(Record((step + 1) / per_epoch, float(np.mean(losses)), rate))
             losses = []
     return records
-
-
-def make_optimiser(head: nn.Module, recipe: RecipeConfig) -> torch.optim.Optimizer:
-    """SGD with Nesterov momentum 0.9, or AdamW; weight decay on all parameters."""
-    if recipe.optimiser == "adamw":
-        return torch.optim.AdamW(head.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay)
-    return torch.optim.SGD(
-        head.parameters(), lr=recipe.lr, momentum=0.9, nesterov=True, weight_decay=recipe.weight_decay
-    )
 
 
 def _steps(

@@ -27,7 +27,7 @@ from stages.synthesize.scenes import Cut, Stage, clip_programme, invent_scene, l
 from stages.synthesize.shapes import Frame
 from stages.synthesize.streams import stream
 from stages.synthesize.truth import visible_people
-from stages.synthesize.world import Box, Scene, SceneType
+from stages.synthesize.world import KEY_PLACE, Box, Scene, SceneType
 
 # N people, C classes, H and W pixels of a crop; 9 channels = 3 frames of RGB
 COMMAND = "python -m tests.studies.leak_study"
@@ -76,7 +76,7 @@ def _scene_rows(part: str, number: int, keyframes: int) -> Iterator[Row]:
     renderer = SceneRenderer(scene, WIDTH, HEIGHT)
     chosen = stream(99, "leak-keyframes", part, str(number)).permutation(scene.slots)[:keyframes]
     for slot in sorted(int(k) for k in chosen):
-        middle = scene.origin + slot + 0.5
+        middle = scene.origin + slot + KEY_PLACE
         frames = [renderer.frame(middle + offset).copy() for offset in OFFSETS]
         asked = matches(scene, slot)
         for actor, box in visible_people(scene, middle):

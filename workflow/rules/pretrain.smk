@@ -15,6 +15,7 @@ rule pretrain:
         "<benchmarks>/pretrain/{backbone}.tsv"
     conda:
         "../../environment.yml"
+    priority: 1  # the longest job of a run that trains its own backbone
     threads: TORCH_THREADS
     resources:
         mem_mb=growing(6000),

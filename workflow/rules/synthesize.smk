@@ -14,7 +14,7 @@ rule synthesize:
         "<benchmarks>/synthesize/{dataset}.tsv"
     conda:
         "../../environment.yml"
-    threads: TORCH_THREADS
+    threads: 2
     resources:
         mem_mb=growing(2000),
         runtime=growing(30),

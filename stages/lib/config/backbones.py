@@ -32,9 +32,14 @@ class PretrainConfig(Section):
         default=1, ge=1, description="random clips drawn from each video in one epoch"
     )
     batch: int = Field(default=16, ge=1, description="clips per step")
+    optimiser: Literal["sgd", "adamw"] = Field(
+        default="sgd", description="SGD with Nesterov momentum 0.9, or AdamW"
+    )
     lr: float = Field(default=0.1, gt=0, description="peak learning rate of the half-cosine schedule")
     warmup: Fraction = Field(default=0.05, description="share of the steps spent on linear warm-up")
-    weight_decay: float = Field(default=1e-4, ge=0, description="SGD weight decay")
+    weight_decay: float = Field(
+        default=1e-4, ge=0, description="weight decay of weights (none on biases and batch norms)"
+    )
     dropout: Fraction = Field(default=0.5, description="dropout before the classifier")
     label_smoothing: Fraction = Field(default=0.0, description="label smoothing of the cross-entropy")
     short_side: tuple[int, int] = Field(

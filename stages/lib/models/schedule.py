@@ -1,13 +1,31 @@
-"""Learning rates as closed functions of the iteration number, counted from zero."""
+"""Optimisers, and learning rates as closed functions of the iteration number, counted from zero."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
 
+import torch
+from torch import nn
 from torch.optim import Optimizer
 
 DECAY = 0.1
+
+OptimiserName = Literal["sgd", "adamw"]
+
+
+def make_optimiser(
+    parameters: Iterable[nn.Parameter] | Iterable[dict[str, Any]],
+    name: OptimiserName,
+    *,
+    lr: float,
+    weight_decay: float = 0.0,
+) -> Optimizer:
+    """SGD with Nesterov momentum 0.9, or AdamW; groups that name a weight decay keep theirs."""
+    if name == "adamw":
+        return torch.optim.AdamW(parameters, lr=lr, weight_decay=weight_decay)
+    return torch.optim.SGD(parameters, lr=lr, momentum=0.9, nesterov=True, weight_decay=weight_decay)
 
 
 def short_schedule(

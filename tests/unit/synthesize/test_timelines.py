@@ -6,11 +6,14 @@ import re
 import time
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
 from stages.lib.config.playground import CLIPS, MOVIES, playground_videos
 from stages.lib.config.synthesize import ClipsConfig, MoviesConfig, SynthesizeConfig
+from stages.lib.video.sampling import centre_frames, clamp, clip_windows, frame_count, nearest_source
 from stages.synthesize.core import plan, tasks
+from stages.synthesize.world import KEY_PLACE
 
 CONFIG = SynthesizeConfig(
     movies=MoviesConfig(train=3, val=2, test=2),
@@ -25,8 +28,8 @@ def test_cuts_of_movies_lie_between_keyframes() -> None:
         assert timeline.scenes[0].start == 0.0
         for scene, following in pairwise(timeline.scenes):
             assert scene.end == following.start
-            assert scene.end % 1.0 == 0.5
-            assert scene.origin % 1.0 == 0.5
+            assert scene.end % 1.0 == 1.0 - KEY_PLACE
+            assert scene.origin % 1.0 == 1.0 - KEY_PLACE
         assert CONFIG.movies.seconds <= timeline.scenes[-1].end < CONFIG.movies.seconds + 12
 
 
@@ -50,11 +53,35 @@ def test_the_keyframe_of_a_clip_is_far_from_cuts_and_ends() -> None:
         relative = truth.time - task.video.start
         assert 0.9 <= relative <= 9.1
         assert min(truth.since_cut, truth.until_cut) >= 0.8
-        assert (truth.time - timeline.scenes[truth.scene].origin) % 1.0 == pytest.approx(0.5)
+        assert (truth.time - timeline.scenes[truth.scene].origin) % 1.0 == pytest.approx(KEY_PLACE)
         assert timeline.scenes[0].start == task.video.start
         assert timeline.scenes[-1].end == task.video.start + 10
         fractional += relative % 1.0 != 0.0
     assert fractional >= 115
+
+
+def test_the_clip_around_a_keyframe_shows_nothing_of_the_slots_before_and_after() -> None:
+    """The frames of an 8 x 2 clip at 15 Hz, through resampling and drawings held on twos."""
+    foreign_F, keyframes = np.zeros(8, np.int64), 0
+    for task in tasks(CONFIG, MOVIES) + [t for t in tasks(CONFIG, CLIPS) if t.video.purpose == "annotated"]:
+        timeline, truths = plan(CONFIG, task)
+        times = np.array([truth.time - task.video.start for truth in truths])
+        inside = times > 0.6
+        starts = np.arange(timeline.frame_count) / float(timeline.form.rate)
+        grid = nearest_source(
+            starts, frame_count(timeline.frame_count / float(timeline.form.rate), 15.0), 15.0
+        )
+        frames_KF = grid[clamp(clip_windows(centre_frames(times, 15.0), 8, 2), len(grid))]
+        drawn_KF = task.video.start + starts[frames_KF - frames_KF % timeline.form.hold]
+        for truth, drawn_F in zip(np.array(truths, object)[inside], drawn_KF[inside], strict=True):
+            scene = timeline.scenes[truth.scene]
+            slot_start = scene.origin + scene.slot(truth.time)
+            foreign_F += (drawn_F < slot_start) | (drawn_F >= slot_start + 1.0)
+            keyframes += 1
+    assert keyframes > 1000
+    assert foreign_F[[0, 4]].max() < 0.03 * keyframes, "the slow pathway's frames"
+    assert foreign_F[1:7].max() < 0.01 * keyframes
+    assert foreign_F[7] < 0.03 * keyframes
 
 
 def test_people_keep_their_number_through_a_scene_and_never_share_it() -> None:
