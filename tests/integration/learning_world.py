@@ -29,6 +29,7 @@ from stages.lib.config.backbones import BackboneConfig, SamplingConfig
 from stages.lib.config.heads import BankConfig, HeadConfig, MemoryConfig, RecipeConfig
 from stages.lib.config.load import canonical_json
 from stages.lib.config.payloads import BankPayload, ExtractPayload, Payload, PredictPayload, TrainPayload
+from stages.lib.config.versions import VERSIONS
 from stages.lib.models.builders import build_backbone
 from stages.lib.models.slowfast import initialise_backbone
 from stages.lib.models.weights import save_weights
@@ -239,4 +240,6 @@ def train_payload(head: HeadConfig) -> TrainPayload:
 
 def predict_payload(head: HeadConfig, views: Sequence[str] = VIEWS) -> PredictPayload:
     """The head's memory, boxes from 0.4 on."""
-    return PredictPayload(version=1, threads=1, min_score=0.4, memory=head.memory, views=tuple(views))
+    return PredictPayload(
+        version=VERSIONS["predict"], threads=1, min_score=0.4, memory=head.memory, views=tuple(views)
+    )

@@ -166,6 +166,14 @@ def own_folder(project: Project) -> Path:
     return videos
 
 
+def published(project: Project) -> str:
+    """A checkpoint as PySlowFast names it: the run's own backbone."""
+    if not (project.folder / "published.pyth").exists():
+        weights = RUN / "pretrain/small/weights.safetensors"
+        project.run(f"python -m stages.checkpoint export {weights} published.pyth --format pyslowfast")
+    return "published.pyth"
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_commands_of_the_readme(project: Project, command: str) -> None:
     """As they stand; only names are filled in, `make test` is not run inside itself, and there is no cluster here."""
@@ -174,6 +182,8 @@ def test_commands_of_the_readme(project: Project, command: str) -> None:
     if command.startswith("make"):
         command += " STAMP=Makefile"
     folder = str(own_folder(project))
+    if "CHECKPOINT" in command:
+        command = command.replace("CHECKPOINT", published(project))
     command = command.replace("=DIR", f"='{folder}'").replace("=BOXES.csv", f"='{folder}/boxes.csv'")
     assert project.run(command)
 

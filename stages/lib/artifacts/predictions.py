@@ -6,7 +6,7 @@ K keyframes, N boxes, A classes, M members.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -77,6 +77,8 @@ class Predictions:
         """Write a PREDICT artifact."""
         self.keyframes.write(writer)
         self.classes.write(writer)
+        poses = np.isin(np.arange(len(self.classes.ids)), self.classes.pose_indices())
+        writer.put("classes/pose", poses.astype(np.uint8))
         for name, boxset in sorted(self.boxsets.items()):
             boxset.boxes.write(writer, f"boxsets/{name}/")
             for view, logits_NA in boxset.values.items():
@@ -88,13 +90,15 @@ class Predictions:
     @staticmethod
     def read(artifact: Artifact) -> Predictions:
         """Read a PREDICT artifact."""
+        poses = tuple(np.flatnonzero(artifact.read("classes/pose")).tolist())
+        classes = replace(Classes.read(artifact), poses=poses)
         boxsets = {}
         for name in artifact.group("boxsets"):
             prefix = f"boxsets/{name}/"
             views = artifact.group(f"{prefix}logits")
             boxes = Boxes.read(artifact, prefix)
             boxsets[name] = BoxSet(boxes, {view: artifact.read(f"{prefix}logits/{view}") for view in views})
-        return Predictions(Keyframes.read(artifact), Classes.read(artifact), boxsets)
+        return Predictions(Keyframes.read(artifact), classes, boxsets)
 
 
 @dataclass(frozen=True)

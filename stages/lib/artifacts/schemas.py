@@ -140,12 +140,13 @@ BANK: Final = Schema(
 )
 PREDICT: Final = Schema(
     "predict",
-    1,
+    2,
     "action logits per box, a group per box set, a matrix per view",
     {
         **_KEYFRAMES,
         "classes/id": Array("i4", "A", "official action ids, ascending"),
         "classes/name": Array("S", "A", "class names"),
+        "classes/pose": Array("u1", "A", "1 where the class shares a softmax with the others so marked"),
         "boxsets/*/row_splits": _BOXES["row_splits"],
         "boxsets/*/boxes": _BOXES["boxes"],
         "boxsets/*/scores": _BOXES["scores"],

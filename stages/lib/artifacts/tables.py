@@ -6,7 +6,7 @@ K keyframes, N boxes, V videos, A classes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -134,10 +134,15 @@ def splits_of(counts: NDArray[Any]) -> NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class Classes:
-    """The class map: official ids (A,) ascending, and names."""
+    """The class map: official ids (A,) ascending, and names.
+
+    `poses` are the outputs that share a softmax in the head that answers in these classes; None follows AVA's numbering.
+    It says how a head's logits are meant, not which classes these are, and does not count in comparisons.
+    """
 
     ids: tuple[int, ...]
     names: tuple[str, ...]
+    poses: tuple[int, ...] | None = field(default=None, compare=False)
 
     def write(self, writer: Writer) -> None:
         """Write both datasets."""
@@ -152,7 +157,9 @@ class Classes:
         )
 
     def pose_indices(self) -> tuple[int, ...]:
-        """Indices of the mutually exclusive poses: AVA ids up to 14 (spec of the pose softmax)."""
+        """Indices of the mutually exclusive poses: the head's own, else AVA ids up to 14 (spec of the pose softmax)."""
+        if self.poses is not None:
+            return self.poses
         return tuple(index for index, number in enumerate(self.ids) if number <= 14)
 
 

@@ -9,6 +9,10 @@ from pydantic import Field, model_validator
 from stages.lib.config.base import Section
 from stages.lib.config.types import Fraction, Key, ViewName
 
+Architecture = Literal[
+    "r50", "r101", "r101-bn", "r101-50-50", "r101-50-50-plain", "r101-50-101", "r152", "playground"
+]
+
 
 class SamplingConfig(Section):
     """A clip around a keyframe: `fast_frames` frames of the fast pathway, `stride` frames of the constant rate apart."""
@@ -55,9 +59,7 @@ class PretrainConfig(Section):
 class BackboneConfig(Section):
     """One backbone: architecture, sampling, and either given weights or a pre-training recipe."""
 
-    architecture: Literal["r50", "r101", "r152", "playground"] = Field(
-        description="row of the architecture table"
-    )
+    architecture: Architecture = Field(description="row of the architecture table")
     sampling: SamplingConfig = Field(default=SamplingConfig(), description="clip around a keyframe")
     mean: tuple[float, float, float] = Field(
         default=(0.45, 0.45, 0.45), description="RGB mean of frames scaled to [0, 1]"

@@ -14,7 +14,7 @@ VERSIONS: Final[dict[str, int]] = {
     "extract": 1,
     "bank": 1,
     "train": 1,
-    "predict": 1,
+    "predict": 2,
     "ensemble": 1,
     "evaluate": 1,
     "report": 1,

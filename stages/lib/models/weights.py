@@ -21,6 +21,8 @@ from stages.lib.errors import StageError
 METADATA_KEY = "acarflow"
 READ_BYTES = 1 << 22
 SHOWN = 3
+MOST_HEADER = 100 << 20
+RETRAIN = "train again with a smaller learning rate, or take an earlier file"
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ def save_weights(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
 
     `metadata` is plain JSON. StageError when a tensor holds NaN or infinity.
     """
-    _check_finite(tensors, str(path))
+    check_finite(tensors, str(path))
     plain = {
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
         for name, tensor in tensors.items()
@@ -60,13 +62,19 @@ def load_weights(path: Path) -> Weights:
     except (SafetensorError, ValueError, KeyError) as error:
         fix = "copy it again, or import another format with `python -m stages.checkpoint import`"
         raise StageError(f"not a readable safetensors file ({error})", str(path), fix) from error
-    _check_finite(tensors, str(path))
+    check_finite(tensors, str(path))
     return Weights(tensors, _metadata(content, str(path)), hashlib.sha256(content).hexdigest())
 
 
 def load_into(module: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
     """Copy `tensors` into `module`, name by name; StageError lists what is missing, left over or misshapen."""
-    own = module.state_dict()
+    require_fit(tensors, module.state_dict(), where)
+    check_finite(tensors, where)
+    module.load_state_dict(dict(tensors))
+
+
+def require_fit(tensors: Mapping[str, Tensor], own: Mapping[str, Tensor], where: str) -> None:
+    """Raise a StageError unless `tensors` have the names and shapes of a network's `own`, whose values do not matter."""
     faults = [f"{name} is missing" for name in own if name not in tensors]
     faults += [f"{name} belongs to no layer" for name in tensors if name not in own]
     faults += [
@@ -80,8 +88,28 @@ def load_into(module: nn.Module, tensors: Mapping[str, Tensor], where: str) -> N
         )
         fix = "use weights of this architecture, head kind, sizes and number of classes"
         raise StageError(f"the weights do not fit: {shown}", where, fix)
-    _check_finite(tensors, where)
-    module.load_state_dict(dict(tensors))
+
+
+def check_finite(tensors: Mapping[str, Tensor], where: str, fix: str = RETRAIN) -> None:
+    """Raise a StageError that names the first tensor with NaN or infinity and says `fix`."""
+    bad = [
+        name
+        for name, tensor in tensors.items()
+        if tensor.is_floating_point() and not bool(tensor.isfinite().all())
+    ]
+    if bad:
+        raise StageError(f"{len(bad)} tensors hold NaN or infinity, the first is {bad[0]}", where, fix)
+
+
+def is_own(path: Path) -> bool:
+    """Whether a file is safetensors with this project's metadata; false for any other and for none."""
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(length)) if length < MOST_HEADER else None
+    except (OSError, ValueError):
+        return False
+    return isinstance(header, dict) and METADATA_KEY in header.get("__metadata__", {})
 
 
 def file_fingerprint(path: Path) -> str:
@@ -105,18 +133,10 @@ def _metadata(content: bytes, where: str) -> dict[str, Any]:
     if text is None:
         fix = "import it with `python -m stages.checkpoint import`"
         raise StageError("a safetensors file without this project's metadata", where, fix)
-    return dict(json.loads(text))
-
-
-def _check_finite(tensors: Mapping[str, Tensor], where: str) -> None:
-    bad = [
-        name
-        for name, tensor in tensors.items()
-        if tensor.is_floating_point() and not bool(tensor.isfinite().all())
-    ]
-    if bad:
-        fix = "train again with a smaller learning rate, or take an earlier file"
-        raise StageError(f"{len(bad)} tensors hold NaN or infinity, the first is {bad[0]}", where, fix)
+    try:
+        return dict(json.loads(text))
+    except (ValueError, TypeError):
+        raise StageError("its metadata is damaged", where, "copy or import the file again") from None
 
 
 def _write_atomically(path: Path, content: bytes) -> None:

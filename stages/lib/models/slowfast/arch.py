@@ -68,12 +68,14 @@ def _standard(
     fusion_kernel: int,
     fusion_bn: bool,
     leading: Four | None = None,
+    fast_leading: Four | None = None,
     non_local: tuple[int, ...] = (),
 ) -> SlowFastArch:
-    """A network of the published widths."""
+    """A network of the published widths; `leading` blocks of each stage are temporal, all of them by default."""
     first = depths if leading is None else leading
+    fast_first = first if fast_leading is None else fast_leading
     slow = PathwayArch(64, 1, _WIDE_MID, _WIDE_OUT, leading_kernels(depths, _SLOW, first))
-    fast = PathwayArch(8, 5, _NARROW_MID, _NARROW_OUT, leading_kernels(depths, _FAST, first))
+    fast = PathwayArch(8, 5, _NARROW_MID, _NARROW_OUT, leading_kernels(depths, _FAST, fast_first))
     return SlowFastArch(depths, slow, fast, fusion_kernel, fusion_bn, non_local=non_local)
 
 
@@ -87,13 +89,16 @@ def _playground() -> SlowFastArch:
 
 _R50, _R101, _R152 = (3, 4, 6, 3), (3, 4, 23, 3), (3, 8, 36, 3)
 
+# PySlowFast writes R101 with two numbers, one per pathway: "50" has a temporal kernel in the first 6 blocks of res4 only,
+# as many as R50 has there. "50_50" is published with non-local blocks (AVA) and without (Kinetics).
+
 ARCHS: dict[str, SlowFastArch] = {
     "r50": _standard(_R50, fusion_kernel=7, fusion_bn=True),
     "r101": _standard(_R101, fusion_kernel=5, fusion_bn=False),
     "r101-bn": _standard(_R101, fusion_kernel=5, fusion_bn=True),
-    "r101-50-50": _standard(
-        _R101, fusion_kernel=5, fusion_bn=True, leading=(3, 4, 6, 3), non_local=(6, 13, 20)
-    ),
+    "r101-50-50": _standard(_R101, fusion_kernel=5, fusion_bn=True, leading=_R50, non_local=(6, 13, 20)),
+    "r101-50-50-plain": _standard(_R101, fusion_kernel=5, fusion_bn=True, leading=_R50),
+    "r101-50-101": _standard(_R101, fusion_kernel=5, fusion_bn=True, leading=_R50, fast_leading=_R101),
     "r152": _standard(_R152, fusion_kernel=5, fusion_bn=False),
     "playground": _playground(),
 }

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from typing import get_args
 
 import pytest
 import torch
 from torch import nn
 
+from stages.lib.config.backbones import Architecture
 from stages.lib.errors import StageError
-from stages.lib.models.builders import backbone_of, build_backbone
+from stages.lib.models.builders import build_backbone
 from stages.lib.models.slowfast import ARCHS, SlowFast, find_arch
 
 
@@ -61,12 +63,17 @@ def test_playground_count() -> None:
     assert ARCHS["r101"].channels == 2304
 
 
+def test_every_row_can_be_named_in_a_configuration() -> None:
+    assert get_args(Architecture) == tuple(ARCHS)
+
+
 def test_half_temporal_pattern_counts() -> None:
-    arch = dataclasses.replace(find_arch("r101-50-50"), non_local=())
-    with torch.device("meta"):
-        plain = backbone_of(arch)
+    assert dataclasses.replace(find_arch("r101-50-50"), non_local=()) == find_arch("r101-50-50-plain")
+    plain = meta("r101-50-50-plain")
     assert round(sum(p.numel() for p in plain.parameters()) / 1e6, 3) == 52.853
     assert multiply_adds(plain, 32, 256, 256) == pytest.approx(137.7, rel=0.005)
+    wider = sum(p.numel() for p in meta("r101-50-101").parameters())
+    assert wider - sum(p.numel() for p in plain.parameters()) == 17 * 2 * 128 * 32
     extra = set(meta("r101-50-50").state_dict()) - set(plain.state_dict())
     assert {name.split(".")[2] for name in extra} == {"6", "13", "20"}
     assert all(name.startswith("slow.res4.") and ".non_local." in name for name in extra)

@@ -12,7 +12,14 @@ from safetensors.torch import save_file
 from torch import nn
 
 from stages.lib.errors import StageError
-from stages.lib.models.weights import canonical_json, file_fingerprint, load_into, load_weights, save_weights
+from stages.lib.models.weights import (
+    canonical_json,
+    file_fingerprint,
+    is_own,
+    load_into,
+    load_weights,
+    save_weights,
+)
 
 META = {"family": "slowfast", "classes": [1, 3, 80], "mean": [0.45, 0.45, 0.45]}
 
@@ -87,6 +94,11 @@ def test_missing_damaged_and_foreign_files(tmp_path: Path) -> None:
             load_weights(path)
     save_file({"a": torch.zeros(2)}, path)
     with pytest.raises(StageError, match="without this project's metadata"):
+        load_weights(path)
+    assert not is_own(path) and not is_own(tmp_path)
+    save_file({"a": torch.zeros(2)}, path, metadata={"acarflow": '{"family":'})
+    assert is_own(path)
+    with pytest.raises(StageError, match="its metadata is damaged"):
         load_weights(path)
 
 
