@@ -1,12 +1,13 @@
 # make demo     the whole chain on the drawn playground, from videos to a report (about a quarter of an hour)
 # make test     format, lint, types, and all fast tests
 # make leak-study    does a person's own box betray a label it must not? Writes docs/leak-study.md (some minutes)
+# make relation-study    do relations and memory do what they claim? Writes docs/relation-study.md (about an hour; QUICK=1: a few minutes)
 # They make the environment in .venv first, once; it needs Linux, Python 3.11 to 3.13, git and make.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check pytest leak-study environment clean-results
+.PHONY: help demo test check pytest leak-study relation-study environment clean-results
 .DELETE_ON_ERROR:
 
 # PYTHON=... chooses the interpreter; else the first of these that is new enough and not too new.
@@ -23,7 +24,7 @@ export PYTHONNOUSERSITE := 1
 RUN := results/playground
 
 help:
-	@sed -n '1,4s/^# //p' Makefile
+	@sed -n '1,5s/^# //p' Makefile
 
 environment: $(STAMP)
 
@@ -64,6 +65,9 @@ pytest: $(STAMP)
 
 leak-study: $(STAMP)
 	python -m tests.studies.leak_study
+
+relation-study: $(STAMP)
+	python -m tests.studies.relation_study $(if $(QUICK),--quick)
 
 clean-results:
 	rm -rf results logs benchmarks .snakemake

@@ -14,6 +14,7 @@ rule synthesize:
         "<benchmarks>/synthesize/{dataset}.tsv"
     conda:
         "../../environment.yml"
+    priority: 2  # all drawn videos first: then every core finds work while a backbone is trained
     threads: 2
     resources:
         mem_mb=growing(2000),

@@ -36,20 +36,20 @@ class Interval:
 
 def bootstrap(result: Result, n_resamples: int = 1000, seed: int = 0) -> Interval:
     """95 % interval of the mean AP over resampled videos; seeded."""
-    videos = _videos_with_data([result])
-    weights_RV = _draws(len(videos), n_resamples, seed)
-    return _interval(result.mean_ap, _resampled(result, videos, weights_RV))
+    videos = videos_with_data([result])
+    weights_RV = draw_videos(len(videos), n_resamples, seed)
+    return interval_of(result.mean_ap, _resampled(result, videos, weights_RV))
 
 
 def paired_bootstrap(first: Result, second: Result, n_resamples: int = 1000, seed: int = 0) -> Interval:
     """95 % interval of the first mean AP minus the second on the same resamples, for two models on one truth."""
-    videos = _videos_with_data([first, second])
-    weights_RV = _draws(len(videos), n_resamples, seed)
+    videos = videos_with_data([first, second])
+    weights_RV = draw_videos(len(videos), n_resamples, seed)
     difference = _resampled(first, videos, weights_RV) - _resampled(second, videos, weights_RV)
-    return _interval(first.mean_ap - second.mean_ap, difference)
+    return interval_of(first.mean_ap - second.mean_ap, difference)
 
 
-def _videos_with_data(results: Sequence[Result]) -> tuple[str, ...]:
+def videos_with_data(results: Sequence[Result]) -> tuple[str, ...]:
     """Names of the videos in which some result has a truth or a detection that counts, sorted."""
     names: set[str] = set()
     for result in results:
@@ -59,7 +59,7 @@ def _videos_with_data(results: Sequence[Result]) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
-def _draws(n_videos: int, n_resamples: int, seed: int) -> Floats:
+def draw_videos(n_videos: int, n_resamples: int, seed: int) -> Floats:
     """How often each video stands in each resample, (R, V)."""
     rng = np.random.default_rng(seed)
     if n_videos == 0:
@@ -70,6 +70,11 @@ def _draws(n_videos: int, n_resamples: int, seed: int) -> Floats:
 
 def _resampled(result: Result, videos: Sequence[str], weights_RV: Floats) -> Floats:
     """Mean AP of every resample (R,); classes without a truth in a resample are left out of its mean."""
+    return np.array([mean_of_defined(row) for row in resampled_ap(result, videos, weights_RV)])
+
+
+def resampled_ap(result: Result, videos: Sequence[str], weights_RV: Floats) -> Floats:
+    """AP of every class in every resample (R,C), whose row says how often each of `videos` stands in it; NaN without truth."""
     matches = result.matches
     place = {name: position for position, name in enumerate(videos)}
     column = np.array([place.get(name, -1) for name in matches.videos], dtype=np.int64)
@@ -82,7 +87,7 @@ def _resampled(result: Result, videos: Sequence[str], weights_RV: Floats) -> Flo
         truths_R = weights_RV @ truth_count_V
         for r, weights_V in enumerate(weights_RV):
             ap_RC[r, c] = weighted_average_precision(hits, weights_V[video_M], float(truths_R[r]))
-    return np.array([mean_of_defined(row) for row in ap_RC])
+    return ap_RC
 
 
 def _until_last_hit(
@@ -95,7 +100,8 @@ def _until_last_hit(
     return hits[:end], column[matches.video[rows][:end]]
 
 
-def _interval(value: float, resamples: Floats) -> Interval:
+def interval_of(value: float, resamples: Floats) -> Interval:
+    """A value with the percentile interval of its resamples; those that are NaN are left out."""
     defined = resamples[~np.isnan(resamples)]
     if not len(defined):
         return Interval(value, float("nan"), float("nan"), float("nan"), resamples)

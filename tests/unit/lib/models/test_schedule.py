@@ -7,7 +7,13 @@ import math
 import pytest
 import torch
 
-from stages.lib.models.schedule import half_cosine, set_learning_rate, short_schedule
+from stages.lib.models.schedule import (
+    OptimiserName,
+    half_cosine,
+    make_optimiser,
+    set_learning_rate,
+    short_schedule,
+)
 
 SHORT = {
     "steps_per_epoch": 100,
@@ -69,3 +75,16 @@ def test_every_parameter_group_gets_the_rate() -> None:
     optimizer = torch.optim.SGD(groups)
     set_learning_rate(optimizer, 0.25)
     assert [group["lr"] for group in optimizer.param_groups] == [0.25, 0.25]
+
+
+@pytest.mark.parametrize("name", ["sgd", "adamw"])
+def test_an_optimiser_keeps_the_weight_decay_that_a_group_names(name: OptimiserName) -> None:
+    """Without a gradient step size to speak of, decay alone moves a weight: by lr * decay * value, or not at all."""
+    decayed, kept = (torch.nn.Parameter(torch.ones(1)) for _ in range(2))
+    groups = [{"params": [decayed], "weight_decay": 0.5}, {"params": [kept], "weight_decay": 0.0}]
+    optimiser = make_optimiser(groups, name, lr=0.1)
+    decayed.grad, kept.grad = torch.zeros(1), torch.zeros(1)
+    optimiser.step()
+    assert kept.item() == 1.0
+    # Nesterov: gradient plus 0.9 of the fresh momentum
+    assert decayed.item() == pytest.approx(1.0 - 0.1 * 0.5 * (1.9 if name == "sgd" else 1.0))

@@ -1,0 +1,219 @@
+"""The runs of the relation study on the drawn test world, resampled together, and what happens on its keyframes.
+
+R resamples, C classes. A run is one head on one backbone with one seed.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.evaluate.settings import Views
+from stages.lib.artifacts.loading import load_index, load_predictions
+from stages.lib.artifacts.predictions import DETECTED
+from stages.lib.artifacts.scored import detections_table, evaluated_rows, matching_rows, truth_table
+from stages.lib.config.root import Config
+from stages.lib.metrics.ava import Result, frame_map
+from stages.lib.metrics.bootstrap import draw_videos, interval_of, resampled_ap, videos_with_data
+from stages.lib.metrics.tables import DetectionsTable, Truth, concat_detections, concat_truths
+
+SPLIT = "test"
+Key = tuple[str, int]
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class World:
+    """The test world: its classes and their kinds, and the keyframes (video, ms) on which an event of each class is live,
+    on which the memory window crosses a cut, and the people who walk."""
+
+    class_ids: tuple[int, ...]
+    kinds: dict[int, str]
+    live: dict[int, set[Key]]
+    crossing: set[Key]
+    inside: set[Key]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Mean over runs with its interval over videos, and the spread (standard deviation) of the runs."""
+
+    mean: float
+    low: float
+    high: float
+    spread: float
+
+    def text(self) -> str:
+        return f"{100 * self.mean:.1f} ({100 * self.low:.1f} to {100 * self.high:.1f}), ± {100 * self.spread:.1f}"
+
+
+class Study:
+    """Results of all runs on the test world, resampled with the same draws of videos."""
+
+    def __init__(self, config: Config, root: Path, resamples: int) -> None:
+        self.config, self.root = config, root / "results" / config.run
+        self.world = read_world(self.root, config)
+        self._resamples = resamples
+        self._results: dict[tuple[str, str, str, str], Result] = {}
+        self._class_ap: dict[tuple[str, str, str, str], Floats] = {}
+
+    def runs(self, head: str) -> list[str]:
+        """The runs of one kind of head: KEY/seedN for each backbone and seed."""
+        return [
+            f"{key}/seed{seed}"
+            for key, chosen in self.config.heads.items()
+            if key.removesuffix(f"-{chosen.backbone}") == head
+            for seed in chosen.seeds
+        ]
+
+    def result(self, run: str, boxset: str = DETECTED, views: str = "", part: str = "all") -> Result:
+        """Matches and APs of one run; `part` is all, pause, crossing, or inside (a scene, away from cuts)."""
+        key = (run, boxset, views or self.config.extract.views[0], part)
+        if key not in self._results:
+            truth, detections = self._tables(run, boxset, key[2])
+            if part == "pause":
+                self._results[key] = self._pauses(truth, detections)
+            else:
+                chosen = {"all": None, "crossing": self.world.crossing, "inside": self.world.inside}[part]
+                tables = (truth, detections) if chosen is None else keep(truth, detections, chosen)
+                self._results[key] = frame_map(*tables, self.world.class_ids)
+        return self._results[key]
+
+    def figure(
+        self, kind: str | None, runs: Sequence[str], against: Sequence[str] = (), **choice: str
+    ) -> Figure:
+        """Mean AP of a kind (None: all classes) over the runs, or its difference to the mean over other runs."""
+        own, other = self._mean(kind, runs, choice), self._mean(kind, against, choice) if against else None
+        values, resamples = (own[0], own[1]) if other is None else (own[0] - other[0], own[1] - other[1])
+        found = interval_of(float(values), resamples)
+        singles = [self._value(run, kind, choice) for run in runs]
+        if against:
+            singles = [a - self._value(run, kind, choice) for a, run in zip(singles, against, strict=True)]
+        spread = float(np.std(singles, ddof=1)) if len(singles) > 1 else 0.0
+        return Figure(found.value, found.low, found.high, spread)
+
+    def _mean(self, kind: str | None, runs: Sequence[str], choice: Mapping[str, str]) -> tuple[float, Floats]:
+        values = [self._value(run, kind, choice) for run in runs]
+        resamples = [self._resampled(run, choice)[:, self._columns(kind)] for run in runs]
+        with np.errstate(all="ignore"):
+            return float(np.mean(values)), np.mean([np.nanmean(ap, axis=1) for ap in resamples], axis=0)
+
+    def _value(self, run: str, kind: str | None, choice: Mapping[str, str]) -> float:
+        return float(np.nanmean(self.result(run, **choice).ap[self._columns(kind)]))
+
+    def _columns(self, kind: str | None) -> Bools:
+        return np.array([kind in (None, self.world.kinds[number]) for number in self.world.class_ids])
+
+    def _resampled(self, run: str, choice: Mapping[str, str]) -> Floats:
+        key = (run, *(choice.get(name, "") for name in ("boxset", "views", "part")))
+        if key not in self._class_ap:
+            result = self.result(run, **choice)
+            videos = videos_with_data([self.result(run)])
+            self._class_ap[key] = resampled_ap(
+                result, videos, draw_videos(len(videos), self._resamples, seed=0)
+            )
+        return self._class_ap[key]
+
+    def _tables(self, run: str, boxset: str, views: str) -> tuple[Truth, DetectionsTable]:
+        truths, found = [], []
+        for dataset in self.config.annotated:
+            index, _ = load_index(sorted((self.root / "index" / dataset).glob("*.h5")), dataset)
+            folder = self.root / "predict" / run / dataset
+            fused = [self.root / "ensemble" / run / f"{dataset}.h5"]
+            paths = sorted(folder.glob("*.h5")) if "/" in run else fused
+            predicted, _ = load_predictions(paths, dataset)
+            rows = evaluated_rows(index, SPLIT)
+            place = matching_rows(index, rows, predicted.keyframes, dataset)
+            chosen = predicted.boxset(boxset, dataset).take(place)
+            choice = Views.parse(views if "/" in run else "all")
+            poses = index.classes.pose_indices()
+            scores = chosen.probabilities(choice.of(chosen, dataset), poses, choice.average)
+            truths.append(truth_table(index, rows))
+            found.append(
+                detections_table(predicted.keyframes.take(place), chosen, scores, predicted.classes.ids)
+            )
+        return concat_truths(truths), concat_detections(found)
+
+    def _pauses(self, truth: Truth, detections: DetectionsTable) -> Result:
+        """Each class of kind d on the keyframes where its event is not live: it is over, or there was none."""
+        quiet = [
+            keep(*only_class(truth, detections, number), live, inverse=True)
+            for number, live in self.world.live.items()
+            if self.world.kinds[number] == "d"
+        ]
+        tables = concat_truths([part[0] for part in quiet]), concat_detections([part[1] for part in quiet])
+        return frame_map(*tables, self.world.class_ids, "strict")
+
+
+def keep(
+    truth: Truth, detections: DetectionsTable, keyframes: set[Key], *, inverse: bool = False
+) -> tuple[Truth, DetectionsTable]:
+    """The rows of some keyframes (with `inverse` of all others), and their list of evaluated keyframes."""
+
+    def inside(videos: Sequence[str], video: NDArray[np.int32], ms: NDArray[np.int64]) -> Bools:
+        pairs = zip((videos[v] for v in video), ms.tolist(), strict=True)
+        return np.array([(pair in keyframes) != inverse for pair in pairs], bool)
+
+    return (
+        select_truth(
+            truth,
+            inside(truth.videos, truth.video, truth.timestamp_ms),
+            inside(truth.videos, truth.key_video, truth.key_ms),
+        ),
+        select_detections(detections, inside(detections.videos, detections.video, detections.timestamp_ms)),
+    )
+
+
+def only_class(truth: Truth, detections: DetectionsTable, number: int) -> tuple[Truth, DetectionsTable]:
+    """The rows of one class; the evaluated keyframes stay."""
+    return (
+        select_truth(truth, truth.class_id == number, np.ones(len(truth.key_ms), bool)),
+        select_detections(detections, detections.class_id == number),
+    )
+
+
+def select_truth(truth: Truth, rows: Bools, keys: Bools) -> Truth:
+    """Some of the labelled boxes, and some of the evaluated keyframes."""
+    columns = {
+        name: getattr(truth, name)[rows]
+        for name in ("video", "timestamp_ms", "boxes", "class_id", "person_id")
+    }
+    kept = {name: getattr(truth, name)[keys] for name in ("key_video", "key_ms", "key_seconds")}
+    return Truth(videos=truth.videos, **columns, **kept)
+
+
+def select_detections(detections: DetectionsTable, rows: Bools) -> DetectionsTable:
+    """Some of the scored boxes."""
+    names = ("video", "timestamp_ms", "boxes", "class_id", "score")
+    return DetectionsTable(detections.videos, **{name: getattr(detections, name)[rows] for name in names})
+
+
+def read_world(root: Path, config: Config) -> World:
+    """Kinds of the classes, and from the hidden record of the drawn people what happens on each test keyframe."""
+    kinds: dict[int, str] = {}
+    live: dict[int, set[Key]] = {}
+    crossing: set[Key] = set()
+    everything: set[Key] = set()
+    for dataset in config.annotated:
+        folder = root / "synthesize" / dataset / "annotations"
+        with (folder / "action_kinds.csv").open() as file:
+            kinds |= {int(row["id"]): row["kind"] for row in csv.DictReader(file)}
+        with (folder / "people.csv").open() as file:
+            for row in csv.DictReader(file):
+                if row["split"] != SPLIT:
+                    continue
+                key = (row["video"], round(float(row["timestamp"]) * 1000))
+                everything.add(key)
+                if row["window_crosses_cut"] == "1":
+                    crossing.add(key)
+                if row["kind"] == "d" and row["phase"] == "live":
+                    live.setdefault(int(row["matched_class"]), set()).add(key)
+    for number in kinds:
+        live.setdefault(number, set())
+    return World(tuple(sorted(kinds)), kinds, live, crossing, everything - crossing)
