@@ -112,11 +112,12 @@ def write_detect(folder: Path, world: World) -> Path:
     return path
 
 
-def write_predict(folder: Path, world: World, skill: float, seed: int = 0) -> Path:
-    """Logits that tell truth from other classes by `skill` standard deviations, in all views."""
+def write_predict(folder: Path, world: World, skill: float, seed: int = 0, least: float = 0.0) -> Path:
+    """Logits that tell truth from other classes by `skill` standard deviations, in all views; scores from `least` on."""
     rng = np.random.default_rng(1000 * world.seed + seed)
     truth, boxsets = world.index.truth(), {}
-    for name, boxes in (("detected", detected_boxes(world)), ("truth", truth)):
+    found = detected_boxes(world)
+    for name, boxes in (("detected", found.keep(found.scores >= least)), ("truth", truth)):
         answers = np.zeros((len(boxes), len(CLASSES.ids)))
         for k in range(len(world.index.keyframes)):
             for row in range(*boxes.of(k).indices(len(boxes))):

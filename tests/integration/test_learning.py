@@ -178,6 +178,16 @@ def test_every_head_trains_and_predicts_all_shards(world: lw.World, kind: str, t
         assert len(found.boxsets[DETECTED].boxes) == len(found.boxsets[TRUTH].boxes) + keyframes
 
 
+def test_boxes_below_the_score_are_counted(
+    world: lw.World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One stray box at each of the four keyframes."""
+    flags = predict_flags(world, world.shards[0], "acar", world.files["acar"], tmp_path / "p.h5")
+    picky = lw.predict_payload(lw.head_config("acar")).model_copy(update={"min_score": 0.9})
+    assert predict(texts([*flags, *world.config("predict-picky", picky)])) == 0
+    assert "boxes below 0.9: 4," in capsys.readouterr().err
+
+
 def test_training_fits_the_colours(world: lw.World, tmp_path: Path) -> None:
     recipe = lw.RECIPE.model_copy(update={"epochs": 30.0, "milestones": (25.0,), "lr": 1e-2, "jitter": 0.0})
     weights = run_train(world, "linear", tmp_path, recipe=recipe)

@@ -80,6 +80,7 @@ def test_own_videos_with_given_boxes_need_no_detector(own: Flow) -> None:
     own.snakemake("--config", "videos=my videos", "boxes=boxes.csv")
     (job,) = [job for job in own.jobs() if job["stage"] == "detect"]
     assert "--boxes" in job["words"] and "--weights" not in job["words"]
+    assert values(job["words"], "--manifest") == ["results/own-videos/manifest/own/000-of-001.tsv"]
     assert (own.folder / "results/own-videos/annotate/own/detections.csv").exists()
 
 
@@ -89,6 +90,28 @@ def test_a_replaced_video_runs_again(own: Flow) -> None:
     assert own.counts(*words) == {}
     (own.folder / "my videos" / "a b.mp4").write_text("another film")
     assert set(own.counts(*words)) == {"index", "decode", "detect", "extract", "bank", "predict", "annotate"}
+
+
+def test_changed_weights_run_again(own: Flow) -> None:
+    """As after another `make demo`."""
+    words = ("--config", "videos=my videos")
+    own.snakemake(*words)
+    demo = own.folder / "results/playground"
+    (demo / "train/acar-acfb/seed0/weights.safetensors").write_text("trained anew")
+    assert set(own.counts(*words)) == {"predict", "annotate"}
+    (demo / "train_detector/movies/weights.safetensors").write_text("trained anew")
+    assert set(own.counts(*words)) == {"detect", "bank", "predict", "annotate"}
+    (demo / "pretrain/small/weights.safetensors").write_text("trained anew")
+    assert set(own.counts(*words)) == {"detect", "extract", "bank", "predict", "annotate"}
+
+
+def test_changed_boxes_run_again(own: Flow) -> None:
+    words = ("--config", "videos=my videos", "boxes=boxes.csv")
+    (own.folder / "boxes.csv").touch()
+    own.snakemake(*words)
+    assert own.counts(*words) == {}
+    (own.folder / "boxes.csv").write_text("edited")
+    assert set(own.counts(*words)) == {"detect", "bank", "predict", "annotate"}
 
 
 def test_warns_of_weights_from_the_playground(own: Flow) -> None:

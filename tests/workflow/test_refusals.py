@@ -93,6 +93,12 @@ def test_own_videos_without_videos(tmp_path: Path, words: tuple[str, ...], named
     assert named in refusal(flow, *words)
 
 
+def test_boxes_without_own_videos(tmp_path: Path) -> None:
+    (tmp_path / "boxes.csv").touch()
+    flow = with_stubs(tmp_path, "playground")
+    assert "no data set is of format videos" in refusal(flow, "--config", "boxes=boxes.csv")
+
+
 def test_missing_box_file(tmp_path: Path) -> None:
     flow = with_stubs(tmp_path, "own-videos")
     demo_weights(tmp_path)
