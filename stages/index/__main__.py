@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from stages.index.split_files import split_files
+from stages.index.split_files import is_empty, split_files
 from stages.lib.artifacts.files import file_sha
 from stages.lib.artifacts.provenance import Provenance
 from stages.lib.artifacts.schemas import INDEX
@@ -92,7 +92,7 @@ def _annotated(
     parts = {}
     for split, path in files.items():
         gone = read_exclusions(excluded[split]) if split in excluded else set()
-        if path.stat().st_size == 0:
+        if is_empty(path):
             _log.info("%s: no annotations of split %s", path, split)
             continue
         truth, read = read_truth(path, labels)

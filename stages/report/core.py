@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stages.report.costs import Cost, spell_bytes, spell_seconds
-from stages.report.coverage import coverage_html
+from stages.report.coverage import coverage_html, skipped_clips_html
 from stages.report.curves import detector_chart, history_charts, last_numbers
 from stages.report.html import Section, best_cells, details, esc, figure, page, paragraph, table
 from stages.report.metrics import DETECTED, UNION, Model, kinds_of, note_on
@@ -197,7 +197,8 @@ def _training(material: Material) -> str:
 
 
 def _coverage(material: Material) -> str:
-    return coverage_html(material.coverage) if material.coverage else ""
+    videos = coverage_html(material.coverage) if material.coverage else ""
+    return videos + skipped_clips_html(material.histories)
 
 
 def _cost(material: Material) -> str:

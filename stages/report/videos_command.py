@@ -106,12 +106,14 @@ def _draw_all(
     actors: Sequence[tuple[Actor, ...]],
 ) -> tuple[list[str], dict[str, str]]:
     """Draw every readable video; returns a line about each one, and the reason of those that were skipped."""
-    paths, skipped = _paths(args.manifest), _broken(args.decode)
+    paths, (skipped, lacking) = _paths(args.manifest), _reasons(args.decode)
     ids = index.keyframes.video_ids
     fates = []
     outputs = output_names(index.name)
     for video, name, output in track(zip(ids, index.name, outputs, strict=True), len(ids), "videos"):
         note = ""
+        if video in lacking:
+            _log.warning("%s: %s", name, lacking[video])
         if video not in skipped:
             try:
                 if video not in paths:
@@ -123,7 +125,8 @@ def _draw_all(
                 skipped[video] = str(error)
         if video in skipped:
             _log.warning("skipped %s: %s", name, skipped[video])
-        fate = f"skipped ({skipped[video]})" if video in skipped else f"{output}.mp4 {note}".strip()
+        drawn = [f"{output}.mp4", *filter(None, [note, lacking.get(video)])]
+        fate = f"skipped ({skipped[video]})" if video in skipped else " ".join(drawn)
         fates.append(f"{name} (in the csv: {video}): {fate}")
     return fates, skipped
 
@@ -142,9 +145,9 @@ def _paths(manifests: Sequence[Path]) -> dict[str, Path]:
     return paths
 
 
-def _broken(files: Sequence[Path]) -> dict[str, str]:
-    """Reason by video, for those that decode could not read."""
-    found = {}
+def _reasons(files: Sequence[Path]) -> tuple[dict[str, str], dict[str, str]]:
+    """Reasons by video: of those that decode could not read, and of those that it read with something missing."""
+    unread, lacking = {}, {}
     for path in files:
         with open_artifact(path, DECODE) as artifact:
             reader = FrameReader(artifact)
@@ -152,8 +155,10 @@ def _broken(files: Sequence[Path]) -> dict[str, str]:
                 reader.keyframes.video_ids, reader.status, reader.reason, strict=True
             ):
                 if status != "ok":
-                    found[video] = f"{status}: {reason}"
-    return found
+                    unread[video] = f"{status}: {reason}"
+                elif reason:
+                    lacking[video] = f"({reason})"
+    return unread, lacking
 
 
 def _moments(

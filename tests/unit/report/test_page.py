@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from stages.lib.errors import StageError
 from stages.report.core import Material, build_page, plain_tables
 from stages.report.costs import Cost, spell_bytes, spell_seconds, stage_costs
-from stages.report.coverage import read_coverage
+from stages.report.coverage import coverage_html, read_coverage
 from stages.report.curves import last_numbers, loss_curve
 from stages.report.html import best_cells, esc
 from stages.report.metrics import Model
@@ -241,6 +241,31 @@ def test_costs_come_from_benchmarks_and_folders(tmp_path: Path) -> None:
     assert stage_costs(None, tmp_path / "none", []) == []
     assert spell_seconds(7384) == "2 h 03 min"
     assert spell_bytes(1500) == "1.5 KB"
+
+
+def test_whole_videos_are_called_so() -> None:
+    whole = {"video": "a", "status": "ok", "reason": "", "keyframes": "3", "usable": "3"}
+    assert "Every video was read whole" in coverage_html({"d": [whole]})
+
+
+@pytest.mark.parametrize(
+    ("change", "shown"),
+    [({"usable": "1"}, ">2<"), ({"reason": "cut off"}, ">cut off<"), ({"status": "broken"}, ">broken<")],
+)
+def test_every_video_that_lacks_something_is_listed(change: dict[str, str], shown: str) -> None:
+    whole = {"name": "a film.mp4", "status": "ok", "reason": "", "keyframes": "3", "usable": "3"}
+    html = coverage_html({"d": [whole, whole | {"name": "cut.mp4"} | change]})
+    assert "cut.mp4" in html and shown in html
+    assert "a film.mp4" not in html and "read whole" not in html
+
+
+def test_clips_that_pretraining_skipped_are_shown() -> None:
+    history = {"skipped": {"train": [{"name": EVIL, "status": "broken", "reason": "no moov"}], "val": []}}
+    html = build_page(Material(run="r", histories={"pretrain/small": history}))
+    assert "1 classified clips that pre-training could not use" in html and "no moov" in html
+    assert EVIL not in html
+    sound = build_page(Material(run="r", histories={"pretrain/small": {"skipped": {"train": []}}}))
+    assert "Every classified clip" in sound
 
 
 def test_coverage_needs_a_status(tmp_path: Path) -> None:
