@@ -68,7 +68,7 @@ def _work(args: argparse.Namespace, payload: IndexPayload, text: str) -> dict[st
     return {
         "videos": len(videos),
         "keyframes": len(index.keyframes),
-        "to train": len(index.rows_with(ROLE_TRAIN)),
+        "labelled": len(index.rows_with(ROLE_TRAIN)),
         "to evaluate": len(index.rows_with(ROLE_EVAL)),
         "excluded": len(index.rows_with(ROLE_EXCLUDED)),
         "boxes": len(index.truth_boxes),
@@ -99,9 +99,7 @@ def _annotated(
         _log.info("%s: %s", path, ", ".join(f"{name} {count}" for name, count in vars(read).items() if count))
         parts[split] = Annotations(truth, frozenset(gone))
     try:
-        index, counts = build_index(
-            videos, parts, Classes(labels.ids, labels.names), payload.train_splits, payload.format
-        )
+        index, counts = build_index(videos, parts, Classes(labels.ids, labels.names), payload.format)
     except OutsideError as fault:
         raise StageError(
             fault.what,

@@ -21,6 +21,7 @@ from stages.lib.artifacts.frames import FrameReader
 from stages.lib.artifacts.reader import open_artifact
 from stages.lib.artifacts.schemas import DECODE
 from stages.lib.config.sheets import Video, manifest_text
+from stages.lib.config.versions import VERSIONS
 from stages.lib.video.sampling import centre_frames, clip_windows
 from stages.report.coverage import coverage_html, read_coverage
 from tests.unit.lib.video.drawn import MEDIA, all_frames, fast_start, write_sound, write_video
@@ -32,7 +33,7 @@ MAP = 'item {\n  name: "stand"\n  id: 12\n}\n'
 def settings(folder: Path, *, own: bool = False, limit: float = 0.2, rate: float = 25.0) -> Path:
     """The configuration files of index and decode; returns decode's."""
     kind = "videos" if own else "ava"
-    index = {"version": 1, "format": kind, "keyframes_every": 1.0, "train_splits": ["train"]}
+    index = {"version": VERSIONS["index"], "format": kind, "keyframes_every": 1.0}
     decode = {
         "version": 1,
         "decode": {"rate": rate, "short_side": 340, "max_bad_fraction": limit},

@@ -32,6 +32,7 @@ def test_a_second_run_does_nothing(done: Flow) -> None:
 MATRIX: list[tuple[dict[str, Any], set[str]]] = [
     ({"heads": {"linear": {"recipe": {"lr": 0.004}}}}, AFTER_TRAIN),
     ({"heads": {"acar": {"recipe": {"lr": 0.004}}}}, {"bank"} | AFTER_TRAIN),
+    ({"heads": {"linear": {"splits": ["train", "val"]}}}, AFTER_TRAIN),
     ({"heads": {"linear": {"min_score": 0.4}}}, AFTER_PREDICT),
     ({"backbones": {"small": {"pretrain": {"epochs": 7}}}}, {"pretrain"} | AFTER_EXTRACT),
     ({"extract": {"batch": 3}}, AFTER_EXTRACT),
