@@ -31,7 +31,7 @@ Files = Mapping[str, Sequence[Path]]
 
 WORLDS = {
     "movies": [draw_world(1, [("m0", "val"), ("m1", "test")]), draw_world(2, [("-m2", "val")])],
-    "clips": [draw_world(3, [("c0", "val"), ("__c1", "test")], 6)],
+    "clips": [draw_world(3, [("c0", "val"), ("c0", "val"), ("__c1", "test")], 6)],
 }
 
 

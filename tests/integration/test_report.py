@@ -32,7 +32,7 @@ from tests.integration.small_run import (
 
 WORLDS = {
     "movies": [draw_world(1, [("m0", "val"), ("m1", "test")])],
-    "clips": [draw_world(3, [("c0", "val"), ("c1", "val")], 6)],
+    "clips": [draw_world(3, [("c0", "val"), ("c0", "val"), ("c1", "val")], 6)],
 }
 Files = Mapping[str, Sequence[Path]]
 

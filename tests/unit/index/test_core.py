@@ -182,5 +182,5 @@ def test_own_videos_have_keyframes_without_truth() -> None:
         [video("a", ""), video("b", ""), video("c", "")], [2.6, None, 1.0], 1.0, Classes((), ())
     )
     assert index.keyframes.keys() == [("a", 1000), ("a", 2000), ("c", 500)]
-    assert index.roles.tolist() == [EVERY | ROLE_TRAIN] * 3
+    assert index.roles.tolist() == [EVERY] * 3
     assert index.truth_labels.shape == (0, 0)
