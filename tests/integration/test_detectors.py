@@ -76,6 +76,15 @@ def test_training_twice_gives_the_same_bytes(world: lw.World, tmp_path: Path) ->
     assert run_training(world, tmp_path / "next", ["--init", tmp_path / "w.safetensors"]) == 0
 
 
+def test_training_shows_its_progress(
+    world: lw.World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_training(world, tmp_path) == 0
+    log = capsys.readouterr().err
+    assert "train detector: 4 of 4 (100 %)" in log
+    assert "validation AP@50" in log
+
+
 def test_detection_of_all_keyframes(world: lw.World, tmp_path: Path) -> None:
     origin = ["--weights", world.folder / "one/w.safetensors"]
     for name in ("a.h5", "b.h5"):

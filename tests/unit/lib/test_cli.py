@@ -13,7 +13,7 @@ from stages.lib.config.load import canonical_json, text_sha
 from stages.lib.config.payloads import ReportPayload
 from stages.lib.config.report import ReportConfig
 from stages.lib.errors import StageError
-from stages.lib.progress import track
+from stages.lib.progress import Progress, track
 
 TEXT = canonical_json(ReportPayload(version=1, report=ReportConfig(), run="demo").model_dump(mode="json"))
 
@@ -127,3 +127,15 @@ def test_progress_yields_everything_and_says_little(caplog: pytest.LogCaptureFix
     assert len(caplog.records) == 10
     assert "boxes: 1000 of 1000 (100 %)" in caplog.records[-1].getMessage()
     assert list(track([], 0, "nothing")) == []
+
+
+def test_progress_of_uneven_parts(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    progress = Progress(40, "maps")
+    progress.add(3)
+    progress.reach(20)
+    progress.add(20)
+    assert [record.getMessage().partition(",")[0] for record in caplog.records] == [
+        "maps: 20 of 40 (50 %)",
+        "maps: 40 of 40 (100 %)",
+    ]
