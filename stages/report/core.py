@@ -116,13 +116,19 @@ def _boxes(material: Material) -> str:
 
 
 def _persons(tables: Mapping[str, Mapping[str, Any]], split: str) -> str:
+    tables = {_boxes_named(name, row): row for name, row in tables.items()}
     rows = [
         (name, _percent(row["AP"]), _percent(row["AP_coco"]), row["keyframes"], row["truths"], row["boxes"])
         for name, row in tables.items()
     ]
     head = ("data set", "AP@50", "COCO AP@50", "keyframes", "people", "boxes")
-    caption = f"Person detection on split {split}, each data set with its own detector."
+    caption = f"Person detection on split {split}, by each data set's own detector unless another is named."
     return f'<div class="pair"><div>{table(head, rows, caption)}</div>{detector_chart(tables, split)}</div>'
+
+
+def _boxes_named(name: str, row: Mapping[str, Any]) -> str:
+    """The data set, or what a further detector found there."""
+    return f"boxes of detector {row['detector']} on {row['dataset']}" if row.get("detector") else name
 
 
 def _views(material: Material) -> str:

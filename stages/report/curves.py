@@ -79,7 +79,7 @@ def last_numbers(history: Any) -> str:
 
 
 def detector_chart(tables: Mapping[str, Mapping[str, Any]], split: str) -> str:
-    """Precision over recall of each data set's detector on one split."""
+    """Precision over recall of the person boxes of one split."""
     lines = [
         Line(name, table["curve"]["recall"], table["curve"]["precision"]) for name, table in tables.items()
     ]
@@ -88,5 +88,5 @@ def detector_chart(tables: Mapping[str, Mapping[str, Any]], split: str) -> str:
     chart = line_chart(lines, "recall", "precision", (0.0, 1.0), (0.0, 1.0))
     return figure(
         chart,
-        f"Person boxes on split {split}: precision over recall at IoU 0.5, each detector on its data set.",
+        f"Person boxes on split {split}: precision over recall at IoU 0.5.",
     )

@@ -25,6 +25,10 @@ def own(tmp_path: Path) -> Flow:
 def test_playground(tmp_path: Path) -> None:
     config = read_config("playground")
     shards = sum(data.get("shards", 1) for data in config["datasets"].values())
+    compared = sum(
+        data.get("shards", 1) * len(data.get("compare_detectors", [])) for data in config["datasets"].values()
+    )
+    assert compared
     heads, banks = (
         len(config["heads"]),
         {head["memory"]["bank"] for head in config["heads"].values() if "memory" in head},
@@ -38,7 +42,7 @@ def test_playground(tmp_path: Path) -> None:
         "decode": shards,
         "coverage": 2,
         "train_detector": len(config["detectors"]),
-        "detect": shards,
+        "detect": shards + compared,
         "persons": 1,
         "pretrain": len(config["backbones"]),
         "extract": shards,
@@ -49,6 +53,24 @@ def test_playground(tmp_path: Path) -> None:
         "evaluate": heads + len(config["ensembles"]),
         "report": 1,
     }
+
+
+def test_a_further_detector_is_only_measured(tmp_path: Path) -> None:
+    config = read_config("playground")
+    config["datasets"]["playground-movies"]["compare_detectors"] = ["clips"]
+    flow = with_stubs(tmp_path, config)
+    before = with_stubs(tmp_path / "plain", "playground").counts()
+    after = flow.counts()
+    assert {rule: after[rule] - before[rule] for rule in after if after[rule] != before[rule]} == {
+        "detect": 2
+    }
+    flow.snakemake("--until", "persons")
+    (job,) = [job for job in flow.jobs() if "--compare" in job["words"]]
+    compared = values(job["words"], "--compare")
+    assert sorted(word.rpartition("/")[0] for word in compared) == [
+        *["clips=playground-movies=results/playground/detect/clips/playground-movies"] * 2,
+        "movies=playground-clips=results/playground/detect/movies/playground-clips",
+    ]
 
 
 def test_the_playground_is_the_default(tmp_path: Path) -> None:

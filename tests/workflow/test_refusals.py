@@ -16,6 +16,16 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("wrong type", {"decode": {"rate": "fast"}}, "decode.rate"),
     ("out of bounds", {"decode": {"jpeg_quality": 500}}, "decode.jpeg_quality"),
     ("unknown reference", {"heads": {"linear": {"backbone": "huge"}}}, "there is no 'huge'"),
+    (
+        "nothing to measure a detector with",
+        {"datasets": {"mine": {"format": "videos", "detector": "movies", "compare_detectors": ["clips"]}}},
+        "compare_detectors",
+    ),
+    (
+        "unknown detector to compare",
+        {"datasets": {"playground-clips": {"compare_detectors": ["huge"]}}},
+        "there is no 'huge'",
+    ),
     ("cycle", {"heads": {"acar": {"init": "acar-acfb"}}}, "comes back to"),
     ("a run's name that leaves its folder", {"run": "../elsewhere"}, "run"),
     ("view above the cached frames", {"extract": {"views": ["s512"]}}, "decode.short_side"),

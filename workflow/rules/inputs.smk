@@ -203,6 +203,16 @@ def person_boxes():
     return [(dataset, boxes(dataset, shard)) for dataset in CONFIG.annotated for shard in SHARDS[dataset]]
 
 
+def compared_boxes():
+    """(DETECTOR=DATASET, file) of the boxes of further detectors, which are only measured."""
+    return [
+        (f"{detector}={dataset}", path)
+        for dataset in CONFIG.annotated
+        for detector in CONFIG.datasets[dataset].compare_detectors
+        for path in shards_of(f"detect/{detector}", [dataset])
+    ]
+
+
 # ---- what is shown ----
 
 OWN = [dataset for dataset in CONFIG.datasets if dataset not in CONFIG.annotated]
@@ -220,15 +230,12 @@ def metrics():
 
 def histories():
     """(stage/variant, history) of everything that is trained in this run."""
-    detectors = {CONFIG.datasets[dataset].detector for dataset in CONFIG.annotated}
     heads = {key: head for key, head in CONFIG.heads.items() if not head.weights}
     backbones = {
         head.backbone for head in CONFIG.heads.values() if not CONFIG.backbones[head.backbone].weights
     }
     names = [f"pretrain/{key}" for key in sorted(backbones)]
-    names += [
-        f"train_detector/{key}" for key in sorted(detectors - {None}) if not CONFIG.detectors[key].weights
-    ]
+    names += [f"train_detector/{key}" for key in CONFIG.detectors_in_use if not CONFIG.detectors[key].weights]
     found = [(name, f"{RESULTS}/{name}/history.json") for name in names]
     for key, head in heads.items():
         found += [

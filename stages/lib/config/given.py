@@ -71,7 +71,7 @@ def given_paths(config: Config) -> Iterator[tuple[str, str, bool]]:
 
 def _given_weights(config: Config) -> Iterator[tuple[str, str, bool]]:
     """Weights files of the networks in use."""
-    for key in sorted({data.detector for data in config.datasets.values() if data.detector}):
+    for key in config.detectors_in_use:
         weights = config.detectors[key].weights
         if weights:
             yield f"detectors.{key}.weights", weights, False

@@ -243,6 +243,14 @@ def test_costs_come_from_benchmarks_and_folders(tmp_path: Path) -> None:
     assert spell_bytes(1500) == "1.5 KB"
 
 
+def test_further_detectors_stand_in_the_table() -> None:
+    tables = dict(full_material().persons["results"]["val"])
+    tables["a on b"] = tables["movies"] | {"detector": "a", "dataset": "b"}
+    html = build_page(Material(run="r", persons={"results": {"val": tables}}))
+    assert ">boxes of detector a on b<" in html
+    assert "a on b" not in html.replace("boxes of detector a on b", "")
+
+
 def test_whole_videos_are_called_so() -> None:
     whole = {"video": "a", "status": "ok", "reason": "", "keyframes": "3", "usable": "3"}
     assert "Every video was read whole" in coverage_html({"d": [whole]})
