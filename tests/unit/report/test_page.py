@@ -16,7 +16,7 @@ from stages.lib.errors import StageError
 from stages.report.core import Material, build_page, plain_tables
 from stages.report.costs import Cost, spell_bytes, spell_seconds, stage_costs
 from stages.report.coverage import coverage_html, read_coverage
-from stages.report.curves import last_numbers, loss_curve
+from stages.report.curves import history_charts, last_numbers, loss_curve
 from stages.report.html import best_cells, esc
 from stages.report.metrics import Model
 from stages.report.pictures import BAD, GOOD, MISSED, Picture, card, people_of
@@ -241,6 +241,21 @@ def test_costs_come_from_benchmarks_and_folders(tmp_path: Path) -> None:
     assert stage_costs(None, tmp_path / "none", []) == []
     assert spell_seconds(7384) == "2 h 03 min"
     assert spell_bytes(1500) == "1.5 KB"
+
+
+def test_pretraining_and_detectors_show_what_they_measured() -> None:
+    epochs = [
+        {"epoch": 1.0, "loss": 2.5, "lr": 0.1, "train_top1": 0.25, "val_top1": None, "val_top5": None},
+        {"epoch": 1.5, "loss": 1.25, "lr": 0.05, "train_top1": 0.5, "val_top1": 0.75, "val_top5": 0.875},
+    ]
+    validations = [{"iteration": 30, "ap50": 0.5}, {"iteration": 60, "ap50": 0.625}]
+    html = history_charts(
+        {"pretrain/small": {"epochs": epochs}, "train_detector/movies": {"validations": validations}}
+    )
+    assert html.count("<figure") == 3, "loss, top-1 and AP"
+    assert "small train" in html and "small val" in html and "AP@50" in html
+    numbers = last_numbers({"classes": ["a"], "epochs": epochs})
+    assert "loss 1.25" in numbers and "train top1 0.5" in numbers and "val top1 0.75" in numbers
 
 
 def test_further_detectors_stand_in_the_table() -> None:
