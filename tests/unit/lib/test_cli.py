@@ -89,6 +89,9 @@ def test_a_refusal_is_remembered_within_one_invocation(
     assert marker.exists()
     assert run(tmp_path, TEXT, "--refusal", str(marker)) == 2
     assert "no box" in capfd.readouterr().err
+    assert run(tmp_path, TEXT, "--refusal", str(marker)) == 2
+    said = capfd.readouterr().err
+    assert said.count("no box") == said.count("refused before") == 1
     monkeypatch.setenv("ACARFLOW_INVOCATION", "two")
     assert run(tmp_path, TEXT, "--refusal", str(marker)) == 0
     assert not marker.exists()
