@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stages.lib.config.load import load_config
 from stages.lib.errors import StageError
 from stages.report.core import Material, build_page, plain_tables
 from stages.report.costs import Cost, spell_bytes, spell_seconds, stage_costs
@@ -22,6 +23,7 @@ from stages.report.metrics import Model
 from stages.report.pictures import BAD, GOOD, MISSED, Picture, card, people_of
 from stages.report.svg import Bar, Line, bar_chart, heat_map, line_chart
 from stages.report.tables import bank_statement, main_table
+from tests.workflow.flow import read_config
 
 EVIL = '<script>alert("x")</script>&\'"'
 
@@ -241,6 +243,27 @@ def test_costs_come_from_benchmarks_and_folders(tmp_path: Path) -> None:
     assert stage_costs(None, tmp_path / "none", []) == []
     assert spell_seconds(7384) == "2 h 03 min"
     assert spell_bytes(1500) == "1.5 KB"
+
+
+def test_costs_of_what_the_run_no_longer_makes_do_not_count(tmp_path: Path) -> None:
+    config = load_config(read_config("playground"))
+    for name in (
+        "train/acar/seed0",
+        "train/acar/seed9",
+        "train/removed/seed0",
+        "detect/movies/playground-clips/000-of-001",
+        "detect/clips/playground-movies/000-of-002",
+        "index/playground-movies/001-of-002",
+        "index/playground-movies/001-of-003",
+        "persons",
+    ):
+        bench, result = tmp_path / "bench" / f"{name}.tsv", tmp_path / "results" / name / "f.h5"
+        for path in (bench, result):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("s\tmax_rss\n10\t100\n")
+    costs = {cost.stage: cost for cost in stage_costs(tmp_path / "bench", tmp_path / "results", [], config)}
+    found = {stage: (cost.jobs, cost.files) for stage, cost in costs.items()}
+    assert found == dict.fromkeys(("train", "detect", "index", "persons"), (1, 1))
 
 
 def test_pretraining_and_detectors_show_what_they_measured() -> None:
