@@ -24,11 +24,17 @@ PARTS = ("configs", "profiles", "slurm", "stages", "workflow", "Makefile", "READ
 PARTS += ("environment.yml", "requirements.lock")
 # The environment of these tests is used as it is; pip would find nothing to install from.
 NO_INSTALLATION = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": os.devnull}
-COMMANDS = [
-    line
-    for block in re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    for line in block.splitlines()
-]
+
+
+def commands(text: str) -> list[str]:
+    """Every command of a page, in blocks and inside sentences, each once."""
+    blocks = re.compile(r"```sh\n(.*?)```", re.DOTALL)
+    found = [line for block in blocks.findall(text) for line in block.splitlines()]
+    found += re.findall(r"`((?:make|python|snakemake) [^`]+)`", blocks.sub("", text))
+    return list(dict.fromkeys(found))
+
+
+COMMANDS = commands((ROOT / "README.md").read_text())
 
 
 def tiny() -> dict[str, Any]:

@@ -12,10 +12,13 @@ from stages.lib.cli import by_name, guarded, named_path, parse, run_stage, stage
 from stages.lib.config.load import canonical_json, text_sha
 from stages.lib.config.payloads import ReportPayload
 from stages.lib.config.report import ReportConfig
+from stages.lib.config.versions import VERSIONS
 from stages.lib.errors import StageError
 from stages.lib.progress import Progress, track
 
-TEXT = canonical_json(ReportPayload(version=1, report=ReportConfig(), run="demo").model_dump(mode="json"))
+TEXT = canonical_json(
+    ReportPayload(version=VERSIONS["report"], report=ReportConfig(), run="demo").model_dump(mode="json")
+)
 
 
 def run(tmp_path: Path, text: str, *flags: str, error: BaseException | None = None) -> int:
@@ -59,7 +62,7 @@ def test_exit_codes(tmp_path: Path, capfd: pytest.CaptureFixture[str], error: Ex
         (json.dumps({"version": 1, "run": "demo"}), "key report is missing"),
         (TEXT.replace('"top":3', '"top":3,"tops":4'), "unknown key report.tops"),
         (TEXT.replace('"top":3', '"top":0'), r"report.top"),
-        (TEXT.replace('"version":1', '"version":9'), "written for version 9"),
+        (TEXT.replace('"version":', '"version":9'), "written for version 9"),
     ],
 )
 def test_a_bad_configuration_is_named(
