@@ -15,7 +15,7 @@ PYTHON ?=
 CANDIDATES := $(if $(PYTHON),$(PYTHON),python3 python3.13 python3.12 python3.11)
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 
-# The environment is made anew exactly when the lock file changes.
+# The environment is made anew exactly when the content of the lock file changes: its digest is part of the stamp's name.
 LOCK := requirements.lock
 STAMP := .venv/installed-$(shell sha256sum $(LOCK) | cut -c1-16)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -28,7 +28,7 @@ help:
 
 environment: $(STAMP)
 
-$(STAMP): $(LOCK)
+$(STAMP):
 	@found=; \
 	for candidate in $(CANDIDATES); do \
 	  if "$$candidate" -c '$(FITS)' 2>/dev/null; then found="$$candidate"; break; fi; \

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,9 @@ from stages.lib.cli import parse, run_stage, stage_parser
 from stages.lib.config.payloads import BankPayload
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from stages.lib.models.headfile import TrainedHead
 
 
@@ -66,16 +69,27 @@ def _work(args: argparse.Namespace, payload: BankPayload, text: str) -> dict[str
             index.keyframes.write(writer)
             boxes.write(writer)
             if head is None:
-                parts = list(pooled_vectors(maps, boxes, device))
+                parts = list(_shown(pooled_vectors(maps, boxes, device), len(boxes)))
                 channels = maps.channels() or 0
                 writer.put("vectors", np.concatenate([np.zeros((0, channels), np.float32), *parts]))
             else:
                 archive = MapWriter(writer)
-                for part in relation_maps(maps, boxes, head.head, device):  # type: ignore[arg-type]
+                for part in _shown(relation_maps(maps, boxes, head.head, device), len(boxes)):  # type: ignore[arg-type]
                     for relation_map in part:
                         archive.append(relation_map)
                 archive.finish()
     return {"seconds": int(present.sum()), "actors": len(boxes), "without map": int((~maps.has_K).sum())}
+
+
+def _shown(parts: Iterator[NDArray[np.float32]], total: int) -> Iterator[NDArray[np.float32]]:
+    """The parts, while the number of actors in them is shown."""
+    from stages.lib.progress import Progress
+
+    progress = Progress(total, "bank")
+    for part in parts:
+        yield part
+        progress.add(len(part))
+    progress.close()
 
 
 def _load_head(path: Path | None, payload: BankPayload) -> TrainedHead | None:

@@ -12,8 +12,8 @@ import torch
 
 from stages.checkpoint.core import Choices, Given, Part, assumed, backbone_part, head_part
 from stages.checkpoint.export import Exported, Format, Whole, export_acar, export_pyslowfast
-from stages.lib.artifacts.files import write_bytes
 from stages.lib.errors import StageError
+from stages.lib.files import file_sha, write_bytes
 from stages.lib.models.builders import backbone_of
 from stages.lib.models.formats.identify import identify
 from stages.lib.models.formats.reading import read_source
@@ -22,7 +22,6 @@ from stages.lib.models.headfile import TrainedHead, load_head
 from stages.lib.models.slowfast import SlowFastArch, find_arch
 from stages.lib.models.weights import (
     Weights,
-    file_fingerprint,
     is_own,
     load_weights,
     require_fit,
@@ -56,7 +55,7 @@ def read_foreign(path: Path, choices: Choices, backbone: Path | None = None) -> 
     source = read_source(path)
     classes = len(choices.labels.ids) if choices.labels else None
     model = identify(source, with_head=choices.with_head, head_classes=classes)
-    origin = {"format": model.naming.title, "sha256": file_fingerprint(path), "epoch": source.epoch}
+    origin = {"format": model.naming.title, "sha256": file_sha(path), "epoch": source.epoch}
     given = Given(model, read_settings(source.settings), choices, origin, str(path))
     body, head = backbone_part(given) if model.arch else None, None
     if model.head is None and (choices.evaluated_only or choices.labels):

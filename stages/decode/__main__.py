@@ -59,7 +59,7 @@ def _work(args: argparse.Namespace, payload: DecodePayload, text: str) -> dict[s
             store.end_video()
             results.append(result)
             if result.reason:
-                _log.info("%s: %s: %s", video.name, result.status, result.reason)
+                _log.warning("%s: %s: %s", video.name, result.status, result.reason)
         store.finish(results)
         if payload.keyframes_every is None:
             _check_share(videos, results, payload.decode.max_bad_fraction, args.manifest)
@@ -70,6 +70,7 @@ def _work(args: argparse.Namespace, payload: DecodePayload, text: str) -> dict[s
         "videos": len(videos),
         "broken": states.count("broken"),
         "missing": states.count("missing"),
+        "with a reason": sum(bool(result.reason) for result in results),
         "keyframes": len(index.keyframes),
         "of them unusable": len(index.keyframes) - usable,
         **counts,

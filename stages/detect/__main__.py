@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 
 from stages.lib.cli import parse, run_stage, stage_parser
 from stages.lib.config.payloads import DetectPayload
+from stages.lib.config.sheets import read_manifest
+from stages.lib.errors import StageError
 
 if TYPE_CHECKING:
     from stages.detect.core import KeyframeBoxes
     from stages.lib.artifacts.reader import Artifact
     from stages.lib.artifacts.tables import Index
 
+SHOWN_LINES = 10
 _log = logging.getLogger(__name__)
 
 
@@ -27,6 +30,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     origin = parser.add_mutually_exclusive_group(required=True)
     origin.add_argument("--weights", type=Path, help="weights of the detector (safetensors, or mmdet's .pth)")
     origin.add_argument("--boxes", type=Path, help="csv of boxes: video,second,x1,y1,x2,y2,,score")
+    parser.add_argument(
+        "--manifest",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="tsv of the videos of every shard, whose names may stand in the csv (else only this shard's)",
+    )
     parser.add_argument("--out", type=Path, required=True, help="boxes to write")
     return run_stage("detect", DetectPayload, parse(parser, argv), _work)
 
@@ -44,7 +54,7 @@ def _work(args: argparse.Namespace, payload: DetectPayload, text: str) -> dict[s
         Keyframes.read(frame_file).require_same(index.keyframes, str(args.decode), str(args.index))
         inputs = {"index": index_file.fingerprint, "decode": frame_file.fingerprint}
         if args.boxes is not None:
-            found, missing = _given(args.boxes, index), 0
+            found, missing = _given(args, index), 0
             inputs["boxes"] = file_sha(args.boxes)
         else:
             found, missing = _detected(args, payload, frame_file)
@@ -55,30 +65,41 @@ def _work(args: argparse.Namespace, payload: DetectPayload, text: str) -> dict[s
     return {"keyframes": len(index.keyframes), "without picture": missing, "boxes": len(found.boxes)}
 
 
-def _given(path: Path, index: Index) -> KeyframeBoxes:
-    """Boxes of a csv whose first column holds a video's id, its file name, or its file name without ending."""
+def _given(args: argparse.Namespace, index: Index) -> KeyframeBoxes:
+    """Boxes of this shard's videos from a csv of the whole data set; rows on no keyframe are named in the log."""
     from stages.detect.external import parse_boxes, place_boxes
-    from stages.lib.errors import StageError
+    from stages.detect.names import spellings
 
     ids = index.keyframes.video_ids
-    videos = {Path(name).stem: key for key, name in zip(ids, index.name, strict=True)}
-    videos |= {name: key for key, name in zip(ids, index.name, strict=True)} | {key: key for key in ids}
+    names = [*zip(ids, index.name, strict=True)]
+    names += [(video.video, video.name) for path in args.manifest for video in read_manifest(path)]
+    everything = parse_boxes(_lines(args.boxes), str(args.boxes), spellings(names))
+    own = everything.of(set(ids))
+    placed = place_boxes(own, index.keyframes.keys())
+    others = len(everything.lines) - len(own.lines)
+    _log.info(
+        "%d boxes are given, %d of them clipped to the frame; %d more of videos of other shards",
+        len(own.lines),
+        own.clipped.sum(),
+        others,
+    )
+    if placed.unused:
+        shown = ", ".join(map(str, placed.unused[:SHOWN_LINES])) + ", ..." * (
+            len(placed.unused) > SHOWN_LINES
+        )
+        _log.warning(
+            "%s: %d boxes lie on no keyframe and are not used: line %s", args.boxes, len(placed.unused), shown
+        )
+    return placed.boxes
+
+
+def _lines(path: Path) -> list[str]:
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        return path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise StageError(
             f"the boxes cannot be read ({error})", str(path), "check the path and the file"
         ) from None
-    own = [line if line.partition(",")[0].strip() in videos else "" for line in lines]
-    others = sum(bool(line.strip()) for line in lines) - sum(bool(line.strip()) for line in own)
-    external = parse_boxes(own, str(path), videos)
-    placed = place_boxes(external, index.keyframes.keys())
-    shown = (len(external.times), placed.unused, external.clipped, others)
-    _log.info(
-        "%d rows, %d of them on no keyframe, %d clipped to the frame; %d rows of videos of other shards",
-        *shown,
-    )
-    return placed.boxes
 
 
 def _detected(

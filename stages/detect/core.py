@@ -31,16 +31,6 @@ def detect_people(frames: Iterable[np.ndarray], detector: PersonDetector, batch:
     return join([item.boxes for item in found], [item.scores for item in found])
 
 
-def ground_truth_boxes(boxes_N4: np.ndarray, row_splits: np.ndarray) -> KeyframeBoxes:
-    """Ground truth as a detector that is always right: every person's box once per keyframe, with score 1."""
-    boxes = []
-    for start, stop in itertools.pairwise(row_splits):
-        rows_N4 = np.asarray(boxes_N4[start:stop], dtype=np.float32).reshape(-1, 4)
-        _, first = np.unique(rows_N4, axis=0, return_index=True)
-        boxes.append(rows_N4[np.sort(first)])
-    return join(boxes, [np.ones(len(rows), dtype=np.float32) for rows in boxes])
-
-
 def join(boxes: Sequence[np.ndarray], scores: Sequence[np.ndarray]) -> KeyframeBoxes:
     """One ragged structure of per-keyframe arrays; zero keyframes and zero boxes are normal."""
     splits = np.cumsum([0, *(len(rows) for rows in boxes)]).astype(np.int64)

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import csv
 import math
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from stages.detect.core import KeyframeBoxes, join
+from stages.detect.names import Spellings
 from stages.lib.errors import StageError
+from stages.lib.metrics.tables import to_milliseconds
 
 COLUMNS = 8
 MARGIN = 0.01
@@ -24,65 +25,85 @@ FORM = "each line is video,second,x1,y1,x2,y2,,score with coordinates in [0, 1]"
 
 @dataclass(frozen=True)
 class ExternalBoxes:
-    """A csv's boxes in file order: videos and lines by N, times (N,) int64 ms, boxes (N, 4) xyxy in [0, 1], scores (N,)."""
+    """A csv's boxes in file order: ids of their videos, their lines, times (N,) int64 ms, boxes (N, 4) xyxy in [0, 1],
+    scores (N,), and whether a box was clipped (N,).
+    """
 
     videos: tuple[str, ...]
+    lines: np.ndarray
     times: np.ndarray
     boxes: np.ndarray
     scores: np.ndarray
-    clipped: int
+    clipped: np.ndarray
+
+    def of(self, videos: Collection[str]) -> ExternalBoxes:
+        """The boxes of some videos."""
+        rows = [row for row, video in enumerate(self.videos) if video in videos]
+        arrays = (self.lines, self.times, self.boxes, self.scores, self.clipped)
+        return ExternalBoxes(tuple(self.videos[row] for row in rows), *(array[rows] for array in arrays))
 
 
 @dataclass(frozen=True)
 class PlacedBoxes:
-    """Boxes on K keyframes, best first, and how many rows lie on no keyframe."""
+    """Boxes on K keyframes, best first, and the lines of the rows that lie on no keyframe."""
 
     boxes: KeyframeBoxes
-    unused: int
+    unused: tuple[int, ...]
 
 
-def parse_boxes(lines: Iterable[str], name: str, videos: Mapping[str, str]) -> ExternalBoxes:
-    """Read a csv called `name`; `videos` gives the id of each name in its first column.
+def parse_boxes(lines: Iterable[str], name: str, videos: Spellings) -> ExternalBoxes:
+    """Read a csv called `name`; `videos` gives the videos that each name in its first column may mean.
 
-    StageError names file and line for a wrong column count, a non-number, an unknown video, an inverted box, a score
-    outside [0, 1], or a coordinate more than 1 % outside [0, 1]; up to 1 % is clipped and counted.
+    StageError names file and line for a wrong column count, a non-number, a video that is unknown or ambiguous, an
+    inverted box, a score outside [0, 1], or a coordinate more than 1 % outside [0, 1]; up to 1 % is clipped and counted.
     """
     ids: list[str] = []
-    times: list[int] = []
-    rows: list[tuple[list[float], float]] = []
-    clipped = 0
-    reader = csv.reader(lines)
-    for cells in reader:
-        where = f"{name}, line {reader.line_num}"
-        if not cells:
-            continue
+    numbers: list[int] = []
+    seconds: list[float] = []
+    rows: list[tuple[list[float], float, bool]] = []
+    for number, cells in _rows(lines, name):
+        where = f"{name}, line {number}"
         if len(cells) != COLUMNS:
             raise StageError(f"has {len(cells)} columns instead of {COLUMNS}", where, FORM)
         ids.append(_video(cells[0].strip(), videos, where))
-        times.append(round(1000 * _number(cells[1], "second", where)))
+        seconds.append(_number(cells[1], "second", where))
         box, was_outside = _box(cells[2:6], where)
         _action(cells[6], where)
-        rows.append((box, _score(cells[7], where)))
-        clipped += was_outside
-    boxes_N4 = np.array([box for box, _ in rows], dtype=np.float32).reshape(-1, 4)
-    scores_N = np.array([score for _, score in rows], dtype=np.float32)
-    return ExternalBoxes(tuple(ids), np.array(times, dtype=np.int64), boxes_N4, scores_N, clipped)
+        rows.append((box, _score(cells[7], where), was_outside))
+        numbers.append(number)
+    return ExternalBoxes(
+        videos=tuple(ids),
+        lines=np.array(numbers, dtype=np.int64),
+        times=to_milliseconds(seconds),
+        boxes=np.array([box for box, _, _ in rows], dtype=np.float32).reshape(-1, 4),
+        scores=np.array([score for _, score, _ in rows], dtype=np.float32),
+        clipped=np.array([was_outside for _, _, was_outside in rows], dtype=bool),
+    )
 
 
-def place_boxes(
-    external: ExternalBoxes, keyframes: Sequence[tuple[str, int]], min_score: float = 0.0
-) -> PlacedBoxes:
-    """Boxes with score >= `min_score` on keyframes (video id, time in ms), a repeated box once, with its best score."""
-    known = set(keyframes)
-    rows: dict[tuple[str, int], list[int]] = defaultdict(list)
-    unused = 0
+def place_boxes(external: ExternalBoxes, keyframes: Sequence[tuple[str, int]]) -> PlacedBoxes:
+    """Boxes on keyframes (video id, time in ms), a repeated box once, with its best score."""
+    rows: dict[tuple[str, int], list[int]] = {key: [] for key in keyframes}
+    unused: list[int] = []
     for row, key in enumerate(zip(external.videos, external.times.tolist(), strict=True)):
-        unused += key not in known
-        if key in known and external.scores[row] >= min_score:
+        if key in rows:
             rows[key].append(row)
-    chosen = [_distinct(external, rows.get(key, [])) for key in keyframes]
+        else:
+            unused.append(int(external.lines[row]))
+    chosen = [_distinct(external, rows[key]) for key in keyframes]
     placed = join([external.boxes[index] for index in chosen], [external.scores[index] for index in chosen])
-    return PlacedBoxes(placed, unused)
+    return PlacedBoxes(placed, tuple(unused))
+
+
+def _rows(lines: Iterable[str], name: str) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a csv with their line numbers, without blank lines."""
+    reader = csv.reader(lines)
+    try:
+        for cells in reader:
+            if len(cells) > 1 or "".join(cells).strip():
+                yield reader.line_num, cells
+    except csv.Error as error:
+        raise StageError(f"is no csv ({error})", f"{name}, line {reader.line_num}", FORM) from None
 
 
 def _distinct(external: ExternalBoxes, rows: list[int]) -> np.ndarray:
@@ -93,15 +114,21 @@ def _distinct(external: ExternalBoxes, rows: list[int]) -> np.ndarray:
     return index[np.sort(first)]
 
 
-def _video(text: str, videos: Mapping[str, str], where: str) -> str:
-    if text not in videos:
+def _video(text: str, videos: Spellings, where: str) -> str:
+    meant = videos.get(text, {})
+    if not meant:
         some = ", ".join(sorted(videos)[:5])
         raise StageError(
             f"unknown video {text!r}",
             where,
             f"use the videos of the data set ({some}, ...), or drop the line",
         )
-    return videos[text]
+    if len(meant) > 1:
+        paths = ", ".join(sorted(meant.values()))
+        raise StageError(
+            f"the video {text!r} may be any of {paths}", where, "write the path as it stands here"
+        )
+    return next(iter(meant))
 
 
 def _number(text: str, what: str, where: str) -> float:

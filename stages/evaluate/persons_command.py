@@ -1,13 +1,14 @@
 """AP@50 of the person detectors' boxes on each data set and split, with the precision-recall curve.
 
 Writes results[split][dataset] = {AP, AP_coco, keyframes, truths, boxes, precision and recall at some scores,
-curve of at most 200 points}.
+curve of at most 200 points}. Boxes of a further detector on a data set stand under `DETECTOR on DATASET`, with both names.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,15 @@ def main(argv: Sequence[str]) -> int:
             metavar="DATASET=FILE",
             help=text,
         )
+    parser.add_argument(
+        "--compare",
+        type=_compared_file,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="DETECTOR=DATASET=FILE",
+        help="files of detect by another detector than the data set's own",
+    )
     parser.add_argument("--splits", nargs="+", default=["val"], help="splits of the index")
     parser.add_argument("--out", type=Path, required=True)
     args = parse(parser, argv)
@@ -49,23 +59,54 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _work(args: argparse.Namespace, payload: EvaluatePayload, text: str) -> dict[str, object]:
-    indexes, detections = by_name(args.index), by_name(args.detections)
+    indexes = by_name(args.index)
     results: dict[str, dict[str, object]] = {}
     inputs = {}
-    for name, paths in detections.items():
-        if name not in indexes:
-            raise StageError(
-                f"{name} has detections but no index", "command line", f"add --index {name}=FILE"
-            )
-        index, _ = load_index(indexes[name], name)
-        keyframes, boxes, inputs[name] = _load_detections(paths)
+    sources = _sources(args)
+    for source in sources:
+        if source.dataset not in indexes:
+            what = f"{source.dataset} has detections but no index"
+            raise StageError(what, "command line", f"add --index {source.dataset}=FILE")
+        index, _ = load_index(indexes[source.dataset], source.dataset)
+        keyframes, boxes, inputs[source.name] = _load_detections(source.files)
         for split in args.splits:
             rows = evaluated_rows(index, split)
             if len(rows):
-                taken = boxes.take(matching_rows(index, rows, keyframes, name))
-                results.setdefault(split, {})[name] = _table(index, rows, taken, payload.evaluate.iou)
+                taken = boxes.take(matching_rows(index, rows, keyframes, source.name))
+                table = _table(index, rows, taken, payload.evaluate.iou)
+                results.setdefault(split, {})[source.name] = {**table, **source.labels()}
     write_json(args.out, {"iou": payload.evaluate.iou, "inputs": inputs, "results": results})
-    return {"data sets": len(detections), "splits": len(results)}
+    return {"detectors on data sets": len(sources), "splits": len(results)}
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Boxes of all shards of a data set; `detector` is None for the data set's own."""
+
+    dataset: str
+    detector: str | None
+    files: Sequence[Path]
+
+    @property
+    def name(self) -> str:
+        return f"{self.detector} on {self.dataset}" if self.detector else self.dataset
+
+    def labels(self) -> dict[str, object]:
+        return {"dataset": self.dataset, "detector": self.detector} if self.detector else {}
+
+
+def _sources(args: argparse.Namespace) -> list[_Source]:
+    """The boxes of the data sets' own detectors, then those of further ones."""
+    compared: dict[tuple[str, str], list[Path]] = {}
+    for detector, dataset, path in args.compare:
+        compared.setdefault((dataset, detector), []).append(path)
+    own = [_Source(dataset, None, files) for dataset, files in by_name(args.detections).items()]
+    return own + [_Source(dataset, detector, files) for (dataset, detector), files in compared.items()]
+
+
+def _compared_file(text: str) -> tuple[str, str, Path]:
+    detector, rest = named_path(text)
+    return (detector, *named_path(str(rest)))
 
 
 def _load_detections(paths: Sequence[Path]) -> tuple[Keyframes, Boxes, str]:

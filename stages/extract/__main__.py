@@ -48,7 +48,7 @@ def _work(args: argparse.Namespace, payload: ExtractPayload, text: str) -> dict[
         raise StageError(
             f"there are {len(others)} views beside the canonical one", "--out-views", "name the file for them"
         )
-    backbone = load_backbone(args.weights, config)
+    backbone = load_backbone(args.weights, config, payload.rate)
     extractor = Extractor(
         backbone.network, Normalisation(config.mean, config.std), config.sampling.slow_rule, device
     )

@@ -20,11 +20,12 @@ class Backbone:
     fingerprint: str
 
 
-def load_backbone(path: Path, config: BackboneConfig) -> Backbone:
-    """Read a backbone's weights.
+def load_backbone(path: Path, config: BackboneConfig, rate: float) -> Backbone:
+    """Read a backbone's weights, to be used on frames at `rate` (Hz).
 
     Raises:
-        StageError: the file holds something else, or was trained with another architecture, sampling or normalisation.
+        StageError: the file holds something else, or was trained with another architecture, sampling, normalisation or
+            rate (which imported weights may not record).
     """
     weights = load_weights(path)
     facts = weights.metadata
@@ -45,6 +46,12 @@ def load_backbone(path: Path, config: BackboneConfig) -> Backbone:
                 str(path),
                 f"set the backbone's {key} to what the weights need",
             )
+    if facts.get("rate", rate) != rate:
+        raise StageError(
+            f"the weights were made with frames at {facts['rate']:g} Hz, the configuration says {rate:g}",
+            str(path),
+            "set decode.rate to what the weights need",
+        )
     network = build_backbone(config.architecture)
     load_into(network, weights.tensors, str(path))
     return Backbone(network.eval(), weights.fingerprint)

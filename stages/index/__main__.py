@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from stages.index.split_files import split_files
+from stages.index.split_files import is_empty, split_files
 from stages.lib.artifacts.files import file_sha
 from stages.lib.artifacts.provenance import Provenance
 from stages.lib.artifacts.schemas import INDEX
@@ -68,7 +68,7 @@ def _work(args: argparse.Namespace, payload: IndexPayload, text: str) -> dict[st
     return {
         "videos": len(videos),
         "keyframes": len(index.keyframes),
-        "to train": len(index.rows_with(ROLE_TRAIN)),
+        "labelled": len(index.rows_with(ROLE_TRAIN)),
         "to evaluate": len(index.rows_with(ROLE_EVAL)),
         "excluded": len(index.rows_with(ROLE_EXCLUDED)),
         "boxes": len(index.truth_boxes),
@@ -92,16 +92,14 @@ def _annotated(
     parts = {}
     for split, path in files.items():
         gone = read_exclusions(excluded[split]) if split in excluded else set()
-        if path.stat().st_size == 0:
+        if is_empty(path):
             _log.info("%s: no annotations of split %s", path, split)
             continue
         truth, read = read_truth(path, labels)
         _log.info("%s: %s", path, ", ".join(f"{name} {count}" for name, count in vars(read).items() if count))
         parts[split] = Annotations(truth, frozenset(gone))
     try:
-        index, counts = build_index(
-            videos, parts, Classes(labels.ids, labels.names), payload.train_splits, payload.format
-        )
+        index, counts = build_index(videos, parts, Classes(labels.ids, labels.names), payload.format)
     except OutsideError as fault:
         raise StageError(
             fault.what,

@@ -48,14 +48,13 @@ def build_index(
     videos: Sequence[Video],
     annotations: Mapping[str, Annotations],
     classes: Classes,
-    train_splits: Sequence[str],
     dialect: str,
 ) -> tuple[Index, Counts]:
     """The index of one shard of annotated videos; `dialect` is ava or ava-kinetics.
 
-    Every keyframe may enter a bank. Those of `train_splits` train, those of val and test are evaluated; an excluded one does
-    neither. Seconds of an AVA video between its first and last labelled one that have no rows are keyframes with
-    nobody labelled: they are never trained on.
+    Every keyframe may enter a bank. Labelled ones may be trained on, whatever their split: each training chooses its own.
+    Those of val and test are evaluated. An excluded one does neither. Seconds of an AVA video between its first and last
+    labelled one that have no rows are keyframes with nobody labelled: they are never trained on.
 
     Raises:
         OutsideError: a keyframe lies in none of its video's files.
@@ -63,7 +62,7 @@ def build_index(
     found = {split: locate(videos, split, part.truth, dialect) for split, part in annotations.items()}
     keys: list[tuple[int, int, int]] = []
     for split, part in annotations.items():
-        keys += _with_roles(videos, split, part, found[split], train_splits, dialect)
+        keys += _with_roles(videos, split, part, found[split], dialect)
     keys.sort()
     key_rows = {(video, ms): row for row, (video, ms, _) in enumerate(keys)}
     tables = [_boxes(found[split], part.truth, classes, key_rows) for split, part in annotations.items()]
@@ -94,12 +93,11 @@ def _with_roles(
     split: str,
     part: Annotations,
     found: Found,
-    train_splits: Sequence[str],
     dialect: str,
 ) -> list[tuple[int, int, int]]:
     """(video row, milliseconds, roles) of a split's keyframes."""
     evaluated = ROLE_EVAL if split in EVALUATED_SPLITS else 0
-    labelled = ROLE_BANK | evaluated | (ROLE_TRAIN if split in train_splits else 0)
+    labelled = ROLE_BANK | ROLE_TRAIN | evaluated
     moments = [(row, ms, labelled) for row, ms in zip(found.video.tolist(), found.ms.tolist(), strict=True)]
     if dialect == "ava":
         empty = unlabelled_seconds(found.video, found.ms)

@@ -7,6 +7,7 @@ from the index artifacts, where these are given; annotated videos that no shard 
 from __future__ import annotations
 
 import argparse
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from stages.index.split_files import split_files
+from stages.index.split_files import is_empty, split_files
 from stages.lib.artifacts.files import write_text
 from stages.lib.artifacts.reader import Artifact, open_artifact
 from stages.lib.artifacts.schemas import DECODE, INDEX
@@ -40,6 +41,7 @@ class Fate(NamedTuple):
     usable: int
 
 
+_log = logging.getLogger("acarflow")
 HEADER: Final = "\t".join(Fate._fields)
 
 
@@ -73,8 +75,16 @@ def _work(args: argparse.Namespace, payload: IndexPayload, text: str) -> dict[st
     fates.sort()
     write_text(args.out, coverage_text(fates))
     counts = Counter(fate.status for fate in fates)
-    usable = sum(fate.usable for fate in fates)
-    return {"videos": len(fates), **dict(sorted(counts.items())), "usable keyframes": usable}
+    lost = [fate for fate in fates if fate.usable < fate.keyframes]
+    for fate in lost:
+        where = f"{fate.name}: {fate.keyframes - fate.usable} of {fate.keyframes} keyframes lost"
+        _log.info("%s (%s: %s)", where, fate.status, fate.reason)
+    return {
+        "videos": len(fates),
+        **dict(sorted(counts.items())),
+        "keyframes": sum(fate.keyframes for fate in fates),
+        "of them lost": sum(fate.keyframes - fate.usable for fate in lost),
+    }
 
 
 def shard_fates(decode: Artifact, index: Index | None) -> list[Fate]:
@@ -135,6 +145,8 @@ def _unlisted(pairs: Sequence[str], listed: set[str]) -> list[Fate]:
 
     fates = []
     for split, path in split_files(pairs, "annotations").items():
+        if is_empty(path):
+            continue
         truth, _ = read_truth(path)
         counts = np.bincount(truth.key_video, minlength=len(truth.videos))
         for video, count in zip(truth.videos, counts.tolist(), strict=True):

@@ -67,7 +67,10 @@ def guarded(work: Callable[[], None], refusal: Path | None = None) -> int:
         force=True,
     )
     try:
-        _check_refusal(refusal)
+        earlier = _earlier_refusal(refusal)
+        if earlier is not None:
+            print(f"ERROR: {earlier} (refused before in this run; not tried again)", file=sys.stderr)
+            return EXIT_INPUT
         work()
     except StageError as error:
         print(f"ERROR: {error}", file=sys.stderr)
@@ -95,9 +98,7 @@ def _run(
     start = time.monotonic()
     payload, text = read_payload(args.config, args.config_sha, model, stage)
     versions = " ".join(f"{name}={number}" for name, number in library_versions().items())
-    _log.info(
-        "%s v%d config %s device %s | %s", stage, payload.version, text_sha(text), args.device, versions
-    )
+    _log.info("%s v%d config %s | %s", stage, payload.version, text_sha(text), versions)
     counts = work(args, payload, text)
     shown = ", ".join(f"{name} {value}" for name, value in counts.items())
     _log.info("%s done in %.1f s: %s", stage, time.monotonic() - start, shown)
@@ -131,14 +132,16 @@ def read_payload(path: Path, sha: str | None, model: type[Model], stage: str) ->
     return payload, text
 
 
-def _check_refusal(path: Path | None) -> None:
+def _earlier_refusal(path: Path | None) -> str | None:
+    """What an earlier attempt of this invocation was refused with; marks of other invocations are removed."""
     invocation = os.environ.get("ACARFLOW_INVOCATION")
     if path is None or invocation is None or not path.exists():
-        return
+        return None
     first, _, message = path.read_text().partition("\n")
     if first == invocation:
-        raise StageError(message.strip() + " (refused before in this run; not tried again)")
+        return message.strip()
     path.unlink()
+    return None
 
 
 def _remember(path: Path | None, message: str) -> None:

@@ -53,7 +53,9 @@ def _work(args: argparse.Namespace, payload: PredictPayload, text: str) -> dict[
         views = open_views(map_files, payload.views, index, trained)
         memory = open_bank(bank_file, trained, payload.memory, index, box_file, args.weights)
         rows, has_map = index.rows_with(ROLE_EVAL), views[payload.views[0]].has_K
-        boxes = {DETECTED: predicted_boxes(Boxes.read(box_file), rows, has_map, payload.min_score)}
+        found = Boxes.read(box_file)
+        boxes = {DETECTED: predicted_boxes(found, rows, has_map, payload.min_score)}
+        below = len(predicted_boxes(found, rows, has_map, 0.0)) - len(boxes[DETECTED])
         if index.classes.ids:
             boxes[TRUTH] = predicted_boxes(index.truth(), rows, has_map, 0.0)
         slots = payload.memory.slots if payload.memory else 0
@@ -74,8 +76,13 @@ def _work(args: argparse.Namespace, payload: PredictPayload, text: str) -> dict[
             args.out, PREDICT, Provenance("predict", payload.version, text, inputs)
         ) as writer:
             Predictions(index.keyframes.take(rows), classes, boxsets).write(writer)
-    counts = {f"{name} boxes": len(chosen) for name, chosen in boxes.items()}
-    return {"keyframes": len(rows), "without map": int((~has_map[rows]).sum()), **counts, "views": len(views)}
+    return {
+        "keyframes": len(rows),
+        "without map": int((~has_map[rows]).sum()),
+        **{f"{name} boxes": len(chosen) for name, chosen in boxes.items()},
+        f"boxes below {payload.min_score:g}:": below,
+        "views": len(views),
+    }
 
 
 if __name__ == "__main__":

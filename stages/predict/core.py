@@ -18,6 +18,7 @@ from stages.lib.models.heads import Head
 from stages.lib.models.inference import Queries, Reader
 from stages.lib.models.mapstore import MapTable
 from stages.lib.models.memory import BankMemory
+from stages.lib.progress import Progress
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
@@ -56,8 +57,10 @@ def logits_by_view(
         boxes.row_splits,
         boxes.boxes,
     )
+    progress = Progress(len(views) * int((np.diff(boxes.row_splits) > 0).sum()), "predict")
     logits = {}
     for name, maps in views.items():
         reader = Reader(use.head, maps, device, use.memory, use.slots, parse_view(name).flip)
-        logits[name] = reader.logits(queries, use.classes)
+        logits[name] = reader.logits(queries, use.classes, progress.add)
+    progress.close()
     return logits

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stages.report.costs import Cost, spell_bytes, spell_seconds
-from stages.report.coverage import coverage_html
+from stages.report.coverage import coverage_html, skipped_clips_html
 from stages.report.curves import detector_chart, history_charts, last_numbers
 from stages.report.html import Section, best_cells, details, esc, figure, page, paragraph, table
 from stages.report.metrics import DETECTED, UNION, Model, kinds_of, note_on
@@ -116,13 +116,19 @@ def _boxes(material: Material) -> str:
 
 
 def _persons(tables: Mapping[str, Mapping[str, Any]], split: str) -> str:
+    tables = {_boxes_named(name, row): row for name, row in tables.items()}
     rows = [
         (name, _percent(row["AP"]), _percent(row["AP_coco"]), row["keyframes"], row["truths"], row["boxes"])
         for name, row in tables.items()
     ]
     head = ("data set", "AP@50", "COCO AP@50", "keyframes", "people", "boxes")
-    caption = f"Person detection on split {split}, each data set with its own detector."
+    caption = f"Person detection on split {split}, by each data set's own detector unless another is named."
     return f'<div class="pair"><div>{table(head, rows, caption)}</div>{detector_chart(tables, split)}</div>'
+
+
+def _boxes_named(name: str, row: Mapping[str, Any]) -> str:
+    """The data set, or what a further detector found there."""
+    return f"boxes of detector {row['detector']} on {row['dataset']}" if row.get("detector") else name
 
 
 def _views(material: Material) -> str:
@@ -197,7 +203,8 @@ def _training(material: Material) -> str:
 
 
 def _coverage(material: Material) -> str:
-    return coverage_html(material.coverage) if material.coverage else ""
+    videos = coverage_html(material.coverage) if material.coverage else ""
+    return videos + skipped_clips_html(material.histories)
 
 
 def _cost(material: Material) -> str:

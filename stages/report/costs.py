@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from stages.lib.config.made import Parts, belongs, made
+from stages.lib.config.root import Config
+
+Names = Mapping[str, frozenset[Parts]]
 _COLUMNS: Final = ("s", "max_rss")
 
 
@@ -22,10 +26,16 @@ class Cost:
     size: int
 
 
-def stage_costs(benchmarks: Path | None, results: Path | None, stages: Sequence[str]) -> list[Cost]:
-    """One cost per stage that left a trace, in the order of `stages`; unknown folders come last."""
-    times = _times(benchmarks) if benchmarks and benchmarks.is_dir() else {}
-    sizes = _sizes(results) if results and results.is_dir() else {}
+def stage_costs(
+    benchmarks: Path | None, results: Path | None, stages: Sequence[str], config: Config | None = None
+) -> list[Cost]:
+    """One cost per stage that left a trace, in the order of `stages`; unknown folders come last.
+
+    With a configuration only what its run makes: heads that it no longer has and other numbers of shards do not count.
+    """
+    names = made(config) if config else {}
+    times = _times(benchmarks, names) if benchmarks and benchmarks.is_dir() else {}
+    sizes = _sizes(results, names) if results and results.is_dir() else {}
     found = sorted(
         {*times, *sizes}, key=lambda name: (stages.index(name) if name in stages else len(stages), name)
     )
@@ -37,12 +47,13 @@ def stage_costs(benchmarks: Path | None, results: Path | None, stages: Sequence[
     return costs
 
 
-def _times(folder: Path) -> dict[str, tuple[int, float, float | None]]:
+def _times(folder: Path, names: Names) -> dict[str, tuple[int, float, float | None]]:
     """Jobs, seconds and peak by the first folder below the benchmarks, or the file's name up to a dot."""
     found: dict[str, tuple[int, float, float | None]] = {}
     for path in sorted(folder.rglob("*.tsv")):
-        parts = path.relative_to(folder).parts
-        stage = parts[0] if len(parts) > 1 else path.name.split(".")[0]
+        stage, *parts = _parts(path, folder)
+        if not belongs(names, stage, tuple(parts)):
+            continue
         lines = path.read_text().splitlines()
         head = lines[0].split("\t") if lines else []
         for line in lines[1:]:
@@ -54,11 +65,18 @@ def _times(folder: Path) -> dict[str, tuple[int, float, float | None]]:
     return found
 
 
-def _sizes(folder: Path) -> dict[str, tuple[int, int]]:
+def _parts(path: Path, folder: Path) -> tuple[str, ...]:
+    """The names below a folder, the last without its ending."""
+    below = path.relative_to(folder)
+    return (*below.parts[:-1], below.name.split(".")[0])
+
+
+def _sizes(folder: Path, names: Names) -> dict[str, tuple[int, int]]:
     found: dict[str, tuple[int, int]] = {}
     for child in sorted(folder.iterdir()):
         if child.is_dir():
-            sizes = [path.stat().st_size for path in child.rglob("*") if path.is_file()]
+            files = [path for path in child.rglob("*") if path.is_file()]
+            sizes = [path.stat().st_size for path in files if belongs(names, child.name, _parts(path, child))]
             found[child.name] = (len(sizes), sum(sizes))
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -14,8 +15,51 @@ _POINTS: Final = 120
 _AXES: Final = ("epoch", "iteration", "step")
 
 
+@dataclass(frozen=True)
+class Measure:
+    """Fractions that a history records beside the loss: in which list, over which axis, and each column's own name."""
+
+    records: str
+    axis: str
+    columns: Mapping[str, str]
+    unit: str
+    caption: str
+
+
+MEASURES: Final = (
+    Measure(
+        "epochs",
+        "epoch",
+        {"train_top1": "train", "val_top1": "val"},
+        "top-1",
+        "Clips that pre-training puts into the right class.",
+    ),
+    Measure("validations", "iteration", {"ap50": ""}, "AP@50", "Person boxes on val after each pass."),
+)
+
+
 def history_charts(histories: Mapping[str, Any]) -> str:
-    """Loss curves, one chart per part of the name before the first slash (`pretrain/…`, `train/…`)."""
+    """Loss curves, one chart per part of the name before the first slash (`pretrain/…`, `train/…`), and all measures."""
+    charts = [*_loss_charts(histories), *filter(None, (_measured(histories, one) for one in MEASURES))]
+    return f'<div class="pair">{"".join(charts)}</div>' if charts else ""
+
+
+def _measured(histories: Mapping[str, Any], measure: Measure) -> str:
+    """The chart of one measure; nothing where no history has it."""
+    lines = []
+    for name, history in histories.items():
+        records = history.get(measure.records, []) if isinstance(history, dict) else []
+        for column, label in measure.columns.items():
+            rows = [row for row in records if row.get(column) is not None]
+            points = [[float(row[key]) for row in rows] for key in (measure.axis, column)]
+            if rows:
+                lines.append(Line(" ".join([name.partition("/")[2] or name, label]).strip(), *points))
+    if not lines:
+        return ""
+    return figure(line_chart(lines, measure.axis, measure.unit, y_range=(0.0, 1.0)), measure.caption)
+
+
+def _loss_charts(histories: Mapping[str, Any]) -> list[str]:
     groups: dict[str, list[Line]] = {}
     titles: dict[str, str] = {}
     for name, history in histories.items():
@@ -25,13 +69,12 @@ def history_charts(histories: Mapping[str, Any]) -> str:
             axis, x, y = found
             groups.setdefault(group, []).append(Line(rest or name, x, y))
             titles[group] = axis
-    charts = [
+    return [
         figure(
             line_chart(lines, titles[group], "loss", y_range=_from_zero(lines)), f"Training loss: {group}."
         )
         for group, lines in groups.items()
     ]
-    return f'<div class="pair">{"".join(charts)}</div>' if charts else ""
 
 
 def loss_curve(history: Any) -> tuple[str, list[float], list[float]] | None:
@@ -64,10 +107,11 @@ def _from_zero(lines: Sequence[Line]) -> tuple[float, float]:
 
 
 def last_numbers(history: Any) -> str:
-    """The plain numbers at the top level of a history (final loss, accuracy …) as one line of text."""
+    """The plain numbers of a history as one line of text: its own, those of its validation, and of its last epoch."""
     if not isinstance(history, dict):
         return ""
-    flat = {**history, **(history["validation"] if isinstance(history.get("validation"), dict) else {})}
+    parts = (history, history.get("validation"), *(history.get("epochs") or [])[-1:])
+    flat = {key: value for part in parts if isinstance(part, dict) for key, value in part.items()}
     shown = [
         f"{key.replace('_', ' ')} {value:.4g}"
         if isinstance(value, float)
@@ -79,7 +123,7 @@ def last_numbers(history: Any) -> str:
 
 
 def detector_chart(tables: Mapping[str, Mapping[str, Any]], split: str) -> str:
-    """Precision over recall of each data set's detector on one split."""
+    """Precision over recall of the person boxes of one split."""
     lines = [
         Line(name, table["curve"]["recall"], table["curve"]["precision"]) for name, table in tables.items()
     ]
@@ -88,5 +132,5 @@ def detector_chart(tables: Mapping[str, Mapping[str, Any]], split: str) -> str:
     chart = line_chart(lines, "recall", "precision", (0.0, 1.0), (0.0, 1.0))
     return figure(
         chart,
-        f"Person boxes on split {split}: precision over recall at IoU 0.5, each detector on its data set.",
+        f"Person boxes on split {split}: precision over recall at IoU 0.5.",
     )

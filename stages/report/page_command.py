@@ -17,8 +17,10 @@ from stages.lib.artifacts.reader import open_artifact
 from stages.lib.artifacts.schemas import DECODE
 from stages.lib.artifacts.scored import evaluated_rows, matching_rows
 from stages.lib.cli import by_name, named_path, parse, run_stage, stage_parser
+from stages.lib.config.load import check
 from stages.lib.config.payloads import ReportPayload
 from stages.lib.config.report import ReportConfig
+from stages.lib.config.root import Config
 from stages.lib.config.versions import VERSIONS
 from stages.lib.errors import StageError
 from stages.report.core import Material, build_page, plain_tables
@@ -56,7 +58,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--results", type=Path, help="folder whose subfolders' sizes are shown, a folder per stage"
     )
-    parser.add_argument("--configuration", type=Path, help="text file with the run's configuration")
+    parser.add_argument("--configuration", type=Path, help="json file with the run's whole configuration")
     parser.add_argument("--split", default="", help="split of the pictures: val, or what has keyframes")
     bank = "names of --metrics for the statement on the bank: head with bank, its control, head without bank"
     parser.add_argument(
@@ -80,7 +82,7 @@ def _work(args: argparse.Namespace, payload: ReportPayload, text: str) -> dict[s
             name: [row for path in paths for row in read_coverage(path)]
             for name, paths in by_name(args.coverage).items()
         },
-        costs=stage_costs(args.benchmarks, args.results, list(VERSIONS)),
+        costs=stage_costs(args.benchmarks, args.results, list(VERSIONS), _configuration(args.configuration)),
         pictures=_pictures(args, payload.report),
         bank=(*args.bank, args.bank_kind),
         configuration=args.configuration.read_text() if args.configuration else "",
@@ -89,6 +91,11 @@ def _work(args: argparse.Namespace, payload: ReportPayload, text: str) -> dict[s
     write_text(args.out_dir / "report.html", build_page(material))
     write_text(args.out_dir / "table.txt", plain_tables(material))
     return {"models": len(material.models), "pictures": len(material.pictures), "trainings": len(histories)}
+
+
+def _configuration(path: Path | None) -> Config | None:
+    """The run's configuration, by which the report knows what belongs to the run."""
+    return check(Config, _json(path), str(path)) if path else None
 
 
 def _json(path: Path) -> Any:

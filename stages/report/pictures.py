@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.lib.artifacts.tables import Index
-from stages.lib.metrics.person_ap import iou_matrix
+from stages.lib.geometry.boxes import iou_matrix
 from stages.report.html import esc
 
 MIN_IOU: Final = 0.5

@@ -22,9 +22,9 @@ from stages.lib.artifacts.frames import FrameReader
 from stages.lib.artifacts.loading import load_index, load_predictions
 from stages.lib.artifacts.predictions import DETECTED, Predictions
 from stages.lib.artifacts.reader import open_artifact
-from stages.lib.artifacts.schemas import DECODE
+from stages.lib.artifacts.schemas import DECODE, DETECT
 from stages.lib.artifacts.scored import detections_table
-from stages.lib.artifacts.tables import Index
+from stages.lib.artifacts.tables import Boxes, Index, Keyframes
 from stages.lib.cli import parse, run_stage, stage_parser
 from stages.lib.config.payloads import ReportPayload
 from stages.lib.errors import StageError
@@ -46,6 +46,7 @@ def main(argv: Sequence[str]) -> int:
     for flag, text in (
         ("--index", "index of every shard"),
         ("--decode", "decode of every shard: which videos are broken"),
+        ("--detections", "person boxes of every shard"),
         ("--predictions", "files of predict (or ensemble) of every shard"),
         ("--manifest", "manifest of every shard: where the videos are"),
     ):
@@ -71,13 +72,31 @@ def _work(args: argparse.Namespace, payload: ReportPayload, text: str) -> dict[s
     )
     fates, skipped = _draw_all(args, index, predictions, actors)
     _write_skipped(args.out_dir / "skipped.csv", index, skipped)
-    people = f"{len(boxset.boxes)} people in {len(predictions.keyframes)} keyframes."
+    people = _people(args.detections, args.decode, len(boxset.boxes))
+    _log.info(people)
     warnings = [PLAYGROUND_WARNING] if args.warn_playground else []
     for warning in warnings:
         _log.warning(warning)
     write_text(args.out_dir / "notes.txt", "\n".join([*warnings, NO_SOUND, people, "", *fates]) + "\n")
     drawn = len(fates) - len(skipped)
     return {"videos": drawn, "skipped": len(skipped), "people": len(boxset.boxes)}
+
+
+def _people(detections: Sequence[Path], decodes: Sequence[Path], classified: int) -> str:
+    """A sentence about the person boxes of all shards: how many there are, and why some are not classified."""
+    total = unread = 0
+    for box_path, frame_path in zip(detections, decodes, strict=True):
+        with open_artifact(box_path, DETECT) as box_file, open_artifact(frame_path, DECODE) as frame_file:
+            boxes, frames = Boxes.read(box_file), FrameReader(frame_file)
+            Keyframes.read(box_file).require_same(frames.keyframes, str(box_path), str(frame_path))
+        counts = np.diff(boxes.row_splits)
+        total += len(boxes)
+        unread += sum(int(count) for row, count in enumerate(counts) if not frames.has_key(row))
+    below = total - unread - classified
+    return (
+        f"{total} person boxes: {classified} classified, {below} below the score from which they are classified "
+        f"(heads.<key>.min_score), {unread} on keyframes that could not be read."
+    )
 
 
 def _draw_all(
@@ -87,12 +106,14 @@ def _draw_all(
     actors: Sequence[tuple[Actor, ...]],
 ) -> tuple[list[str], dict[str, str]]:
     """Draw every readable video; returns a line about each one, and the reason of those that were skipped."""
-    paths, skipped = _paths(args.manifest), _broken(args.decode)
+    paths, (skipped, lacking) = _paths(args.manifest), _reasons(args.decode)
     ids = index.keyframes.video_ids
     fates = []
     outputs = output_names(index.name)
     for video, name, output in track(zip(ids, index.name, outputs, strict=True), len(ids), "videos"):
         note = ""
+        if video in lacking:
+            _log.warning("%s: %s", name, lacking[video])
         if video not in skipped:
             try:
                 if video not in paths:
@@ -104,7 +125,8 @@ def _draw_all(
                 skipped[video] = str(error)
         if video in skipped:
             _log.warning("skipped %s: %s", name, skipped[video])
-        fate = f"skipped ({skipped[video]})" if video in skipped else f"{output}.mp4 {note}".strip()
+        drawn = [f"{output}.mp4", *filter(None, [note, lacking.get(video)])]
+        fate = f"skipped ({skipped[video]})" if video in skipped else " ".join(drawn)
         fates.append(f"{name} (in the csv: {video}): {fate}")
     return fates, skipped
 
@@ -123,9 +145,9 @@ def _paths(manifests: Sequence[Path]) -> dict[str, Path]:
     return paths
 
 
-def _broken(files: Sequence[Path]) -> dict[str, str]:
-    """Reason by video, for those that decode could not read."""
-    found = {}
+def _reasons(files: Sequence[Path]) -> tuple[dict[str, str], dict[str, str]]:
+    """Reasons by video: of those that decode could not read, and of those that it read with something missing."""
+    unread, lacking = {}, {}
     for path in files:
         with open_artifact(path, DECODE) as artifact:
             reader = FrameReader(artifact)
@@ -133,8 +155,10 @@ def _broken(files: Sequence[Path]) -> dict[str, str]:
                 reader.keyframes.video_ids, reader.status, reader.reason, strict=True
             ):
                 if status != "ok":
-                    found[video] = f"{status}: {reason}"
-    return found
+                    unread[video] = f"{status}: {reason}"
+                elif reason:
+                    lacking[video] = f"({reason})"
+    return unread, lacking
 
 
 def _moments(

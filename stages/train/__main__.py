@@ -49,7 +49,9 @@ def _work(args: argparse.Namespace, payload: TrainPayload, text: str) -> dict[st
     with ExitStack() as stack:
         files = open_inputs(stack, args.index, args.maps, args.detections, args.bank, head_config.memory)
         recipe = head_config.recipe
-        samples = training_samples(files.shards, box_score=recipe.box_score, box_iou=recipe.box_iou)
+        samples = training_samples(
+            files.shards, head_config.splits, box_score=recipe.box_score, box_iou=recipe.box_iou
+        )
         val = validation_samples(files.shards)
         task = Task(samples, files.maps, files.bank, files.classes.pose_indices(), device)
         task.hold(val)

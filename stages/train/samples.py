@@ -53,8 +53,10 @@ class _Part:
     labels: list[NDArray[np.uint8]]
 
 
-def training_samples(shards: Sequence[Shard], *, box_score: float, box_iou: float) -> Samples:
-    """Keyframes of the train role: truth boxes and detections from `box_score` on; keyframes without any are left out.
+def training_samples(
+    shards: Sequence[Shard], splits: Sequence[str], *, box_score: float, box_iou: float
+) -> Samples:
+    """Keyframes of the train role in `splits`: truth boxes and detections from `box_score` on, unless there are none.
 
     A detection takes the labels of the truth box it overlaps most if that IoU is at least `box_iou`, else none.
 
@@ -63,9 +65,9 @@ def training_samples(shards: Sequence[Shard], *, box_score: float, box_iou: floa
     """
     parts = []
     for shard in shards:
-        rows = shard.index.rows_with(ROLE_TRAIN)
-        pairs = [_boxes_of(shard, int(row), box_score, box_iou) for row in rows[shard.has_map_K[rows]]]
-        parts.append(_Part(rows[shard.has_map_K[rows]], [p[0] for p in pairs], [p[1] for p in pairs]))
+        rows = _rows(shard, ROLE_TRAIN, splits)
+        pairs = [_boxes_of(shard, int(row), box_score, box_iou) for row in rows]
+        parts.append(_Part(rows, [p[0] for p in pairs], [p[1] for p in pairs]))
     samples = _join(shards, parts)
     if len(samples) == 0:
         fix = "check splits, annotations and coverage of the videos"
@@ -78,14 +80,18 @@ def validation_samples(shards: Sequence[Shard]) -> Samples:
     parts = []
     for shard in shards:
         index = shard.index
-        is_val_V = np.array([split == "val" for split in index.split], bool)
-        rows = index.rows_with(ROLE_EVAL)
-        rows = rows[is_val_V[index.keyframes.video[rows]] & shard.has_map_K[rows]]
+        rows = _rows(shard, ROLE_EVAL, ["val"])
         slices = [slice(int(index.truth_splits[row]), int(index.truth_splits[row + 1])) for row in rows]
         parts.append(
             _Part(rows, [index.truth_boxes[s] for s in slices], [index.truth_labels[s] for s in slices])
         )
     return _join(shards, parts)
+
+
+def _rows(shard: Shard, role: int, splits: Sequence[str]) -> Ints:
+    """Rows of the keyframes with a role in some splits that have a map."""
+    rows = shard.index.rows_with(role)
+    return rows[(shard.index.in_splits(splits) & shard.has_map_K)[rows]]
 
 
 def _boxes_of(shard: Shard, row: int, box_score: float, box_iou: float) -> tuple[Floats, NDArray[np.uint8]]:

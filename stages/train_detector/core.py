@@ -23,6 +23,7 @@ from stages.lib.detectors.faster_rcnn import build_faster_rcnn
 from stages.lib.detectors.runner import fine_tune
 from stages.lib.errors import StageError
 from stages.lib.metrics.person_ap import PersonCurve, person_curve
+from stages.lib.progress import Progress
 from stages.train_detector.samples import LabelledFrames, TrainingOrder, decode, labelled_only
 
 LOG = logging.getLogger(__name__)
@@ -62,6 +63,8 @@ def train(
 ) -> TrainedDetector:
     """Train on the keyframes of `data` that have boxes; after each pass measure AP@50 on `val` and keep the best.
 
+    `on_step` is called with the number of steps done; without it the progress is shown.
+
     Equal input, threads and device type CPU give equal weights. Interrupted, it goes on at the step of the last
     checkpoint in `workdir`, which holds one folder per recipe. Of an `init` with 80 classes the person's rows are taken.
     StageError: no labelled keyframe, a loss that is not finite, weights that misfit.
@@ -86,7 +89,7 @@ def train(
         checkpoint_every=checkpoint_every,
         device=device,
         workdir=workdir / recipe(data, val, cfg, init),
-        on_step=on_step,
+        on_step=on_step or Progress(steps, "train detector").reach,
     )
     curve = None
     if val.frames:

@@ -53,16 +53,14 @@ def open_shards(stack: ExitStack, indexes: Sequence[Path], decodes: Sequence[Pat
 
 
 def select(shards: Sequence[FrameShard], use: Literal["train", "val"]) -> LabelledFrames:
-    """Keyframes with truth boxes and a picture: those of the train role, or those of the eval role in the split val."""
+    """Keyframes of one split with truth boxes and a picture: of the train role for `train`, of the eval role for `val`."""
+    role = ROLE_TRAIN if use == "train" else ROLE_EVAL
     pictures: list[Callable[[], NDArray[np.uint8]]] = []
     boxes = [np.zeros((0, 4), np.float32)]
     counts: list[int] = []
     for shard in shards:
         index = shard.index
-        is_val_K = np.array([split == "val" for split in index.split], bool)[index.keyframes.video]
-        wanted = (
-            (index.roles & ROLE_TRAIN) > 0 if use == "train" else is_val_K & ((index.roles & ROLE_EVAL) > 0)
-        )
+        wanted = index.in_splits([use]) & ((index.roles & role) > 0)
         for row in np.flatnonzero(wanted & shard.has_picture_K & (np.diff(index.truth_splits) > 0)).tolist():
             pictures.append(partial(_picture, shard.frames, row))
             boxes.append(index.truth_boxes[index.truth_splits[row] : index.truth_splits[row + 1]])

@@ -8,7 +8,8 @@ from pathlib import Path
 from torch import Tensor
 
 from stages.lib.detectors.checkpoint import read_checkpoint
-from stages.lib.models.weights import file_fingerprint, load_weights
+from stages.lib.files import file_sha
+from stages.lib.models.weights import load_weights
 
 
 @dataclass(frozen=True)
@@ -24,4 +25,4 @@ def starting_weights(path: Path) -> Starting:
     if path.suffix == ".safetensors":
         weights = load_weights(path)
         return Starting(weights.tensors, weights.fingerprint)
-    return Starting(read_checkpoint(path).state, file_fingerprint(path))
+    return Starting(read_checkpoint(path).state, file_sha(path))

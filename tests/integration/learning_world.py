@@ -102,7 +102,7 @@ def index_of(videos: Sequence[Video], seed: int = 0) -> Index:
     boxes = np.concatenate([corner, corner + np.array([0.25, 0.5])], axis=1).astype(np.float32)
     labels = np.eye(len(CLASSES.ids), dtype=np.uint8)[rng.integers(0, len(CLASSES.ids), n)]
     roles = np.array(
-        [ROLE_TRAIN | ROLE_BANK if v.split == "train" else ROLE_EVAL | ROLE_BANK for v in videos], np.uint8
+        [ROLE_TRAIN | ROLE_BANK | (0 if v.split == "train" else ROLE_EVAL) for v in videos], np.uint8
     )
     return Index(
         Keyframes(tuple(v.name for v in videos), video, times),

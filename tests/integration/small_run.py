@@ -53,11 +53,16 @@ class World:
 
 
 def draw_world(seed: int, videos: Sequence[tuple[str, str]], keyframes: int = 12) -> World:
-    """Videos as (id, split), each with keyframes at fractional seconds, up to three people, random labels."""
+    """Videos as (id, split), each with keyframes at fractional seconds, up to three people, random labels.
+
+    An id that comes again is a clip of the same video 100 seconds later.
+    """
     rng = np.random.default_rng(seed)
     videos = sorted(videos)
     video = np.repeat(np.arange(len(videos), dtype=np.int32), keyframes)
+    start = np.array([100.0 * videos[:place].count(one) for place, one in enumerate(videos)])
     times = np.tile(1000 * np.arange(1, keyframes + 1, dtype=np.int64) + 17, len(videos))
+    times += (1000 * start[video]).astype(np.int64)
     counts = rng.integers(0, 4, len(video))
     n = int(counts.sum())
     corner = rng.uniform(0.02, 0.6, (n, 2)).astype(np.float32)
@@ -68,7 +73,7 @@ def draw_world(seed: int, videos: Sequence[tuple[str, str]], keyframes: int = 12
     index = Index(
         Keyframes(tuple(name for name, _ in videos), video, times),
         tuple(split for _, split in videos),
-        np.zeros(len(videos)),
+        start,
         tuple(f"{name}.mp4" for name, _ in videos),
         roles,
         splits_of(counts),
@@ -112,11 +117,12 @@ def write_detect(folder: Path, world: World) -> Path:
     return path
 
 
-def write_predict(folder: Path, world: World, skill: float, seed: int = 0) -> Path:
-    """Logits that tell truth from other classes by `skill` standard deviations, in all views."""
+def write_predict(folder: Path, world: World, skill: float, seed: int = 0, least: float = 0.0) -> Path:
+    """Logits that tell truth from other classes by `skill` standard deviations, in all views; scores from `least` on."""
     rng = np.random.default_rng(1000 * world.seed + seed)
     truth, boxsets = world.index.truth(), {}
-    for name, boxes in (("detected", detected_boxes(world)), ("truth", truth)):
+    found = detected_boxes(world)
+    for name, boxes in (("detected", found.keep(found.scores >= least)), ("truth", truth)):
         answers = np.zeros((len(boxes), len(CLASSES.ids)))
         for k in range(len(world.index.keyframes)):
             for row in range(*boxes.of(k).indices(len(boxes))):

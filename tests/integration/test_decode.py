@@ -21,7 +21,9 @@ from stages.lib.artifacts.frames import FrameReader
 from stages.lib.artifacts.reader import open_artifact
 from stages.lib.artifacts.schemas import DECODE
 from stages.lib.config.sheets import Video, manifest_text
+from stages.lib.config.versions import VERSIONS
 from stages.lib.video.sampling import centre_frames, clip_windows
+from stages.report.coverage import coverage_html, read_coverage
 from tests.unit.lib.video.drawn import MEDIA, all_frames, fast_start, write_sound, write_video
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,7 +33,7 @@ MAP = 'item {\n  name: "stand"\n  id: 12\n}\n'
 def settings(folder: Path, *, own: bool = False, limit: float = 0.2, rate: float = 25.0) -> Path:
     """The configuration files of index and decode; returns decode's."""
     kind = "videos" if own else "ava"
-    index = {"version": 1, "format": kind, "keyframes_every": 1.0, "train_splits": ["train"]}
+    index = {"version": VERSIONS["index"], "format": kind, "keyframes_every": 1.0}
     decode = {
         "version": 1,
         "decode": {"rate": rate, "short_side": 340, "max_bad_fraction": limit},
@@ -122,10 +124,33 @@ def test_bad_files_among_good_ones_are_recorded_and_stop_nobody(tmp_path: Path) 
     check_coverage(tmp_path)
 
 
+def test_keyframes_after_the_end_are_counted_and_listed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The video is sound, so its status is ok; four of its seven keyframes are lost all the same."""
+    settings(tmp_path, limit=0.0)
+    videos = [Video("short", str(write_video(tmp_path / "short.mp4", range(75))), "val", 0.0, "short.mp4")]
+    make_index(tmp_path, videos, "".join(f"short,{t},0.1,0.1,0.5,0.9,12,0\n" for t in range(1, 8)))
+    assert main(arguments(tmp_path)) == 0
+    said = "4 keyframes from 4.0 s on lie after the end (3.0 s)"
+    log = capsys.readouterr().err
+    assert f"short.mp4: ok: {said}" in log
+    assert "with a reason 1, keyframes 7, of them unusable 4" in log
+    words = ["coverage", "--config", str(tmp_path / "index.json"), "--decode", str(tmp_path / "decode.h5")]
+    assert index_main([*words, "--out", str(tmp_path / "coverage.tsv")]) == 0
+    log = capsys.readouterr().err
+    assert f"short: 4 of 7 keyframes lost (ok: {said})" in log
+    assert "keyframes 7, of them lost 4" in log
+    page = coverage_html({"d": read_coverage(tmp_path / "coverage.tsv")})
+    assert said in page and "read whole" not in page
+
+
 def check_coverage(folder: Path) -> None:
     (folder / "more.csv").write_text("nowhere,0003\n")
+    (folder / "none.csv").touch()
     words = ["coverage", "--config", str(folder / "index.json"), "--decode", str(folder / "decode.h5")]
     extra = ["--index", str(folder / "index.h5"), "--annotations", f"val={folder / 'more.csv'}"]
+    extra.append(f"test={folder / 'none.csv'}")
     assert index_main([*words, *extra, "--out", str(folder / "coverage.tsv")]) == 0
     header, *lines = [line.split("\t") for line in (folder / "coverage.tsv").read_text().splitlines()]
     table = {line[0]: dict(zip(header, line, strict=True)) for line in lines}

@@ -15,6 +15,7 @@ from stages.lib.artifacts.schemas import DETECT
 from stages.lib.artifacts.tables import Boxes
 from stages.lib.config.detectors import DetectorConfig, DetectorTrainConfig
 from stages.lib.config.payloads import DetectPayload, TrainDetectorPayload
+from stages.lib.config.sheets import Video, manifest_text
 from stages.lib.models.runtime import keep_threads
 from stages.lib.models.weights import load_weights
 from stages.train_detector.__main__ import main as train_detector
@@ -75,6 +76,15 @@ def test_training_twice_gives_the_same_bytes(world: lw.World, tmp_path: Path) ->
     assert run_training(world, tmp_path / "next", ["--init", tmp_path / "w.safetensors"]) == 0
 
 
+def test_training_shows_its_progress(
+    world: lw.World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_training(world, tmp_path) == 0
+    log = capsys.readouterr().err
+    assert "train detector: 4 of 4 (100 %)" in log
+    assert "validation AP@50" in log
+
+
 def test_detection_of_all_keyframes(world: lw.World, tmp_path: Path) -> None:
     origin = ["--weights", world.folder / "one/w.safetensors"]
     for name in ("a.h5", "b.h5"):
@@ -91,28 +101,49 @@ def test_detection_of_all_keyframes(world: lw.World, tmp_path: Path) -> None:
     assert run_detect(world, world.shards[1], tmp_path / "empty.h5", origin) == 0
 
 
+def given_boxes(world: lw.World, folder: Path, rows: Sequence[str]) -> tuple[int, Path]:
+    """Exit code and artifact of detect with a csv, in a data set with one more video in another shard."""
+    csv, manifest = folder / "boxes.csv", folder / "manifest.tsv"
+    csv.write_text("\n".join(rows) + "\n")
+    manifest.write_text(manifest_text([Video("elsewhere", "elsewhere.mp4", "val", 0.0, "elsewhere.mp4")]))
+    origin = ["--boxes", csv, "--manifest", manifest]
+    return run_detect(world, world.shards[0], folder / "x.h5", origin, given=True), folder / "x.h5"
+
+
 def test_boxes_from_a_csv(world: lw.World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [
         "a,0001,0.1,0.2,0.3,0.9,,0.8",
         "b.mp4,1,0.2,0.2,0.5,0.9,,0.7",
         "elsewhere,1,0,0,1,1,,1",
         "a,9,0,0,1,1,,1",
+        "elsewhere,99,0,0,1,1,,1",
     ]
-    (tmp_path / "boxes.csv").write_text("\n".join(rows) + "\n")
-    assert (
-        run_detect(world, world.shards[0], tmp_path / "x.h5", ["--boxes", tmp_path / "boxes.csv"], given=True)
-        == 0
-    )
-    with open_artifact(tmp_path / "x.h5", DETECT) as file:
+    code, out = given_boxes(world, tmp_path, rows)
+    assert code == 0
+    with open_artifact(out, DETECT) as file:
         boxes = Boxes.read(file)
     assert np.diff(boxes.row_splits).tolist() == [1, 0, 0, 1, 0, 0, 0]
     assert boxes.scores.tolist() == [np.float32(0.8), np.float32(0.7)]
-    (tmp_path / "boxes.csv").write_text("elsewhere,1,0,0,1,1,,1\na,1,0.1,0.2,0.3\n")
-    assert (
-        run_detect(world, world.shards[0], tmp_path / "y.h5", ["--boxes", tmp_path / "boxes.csv"], given=True)
-        == 2
-    )
-    assert "line 2" in capsys.readouterr().err
+    assert "1 boxes lie on no keyframe and are not used: line 4\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (["elsewhere,1,0,0,1,1,,1", "aa,1,0,0,1,1,,1"], "line 2: unknown video 'aa'"),
+        (["elsewhere,1,0,0,1,1,,1", "elsewhere,1,0,0,1"], "line 2: has 5 columns"),
+        (["nobody,1,0,0,1,1,,1"], "line 1: unknown video 'nobody'"),
+        (["a;1;0;0;1;1;;1"], "line 1: has 1 columns"),
+    ],
+    ids=["mistyped", "of another shard", "all mistyped", "wrong separator"],
+)
+def test_bad_lines_of_a_csv(
+    world: lw.World, tmp_path: Path, rows: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every job reads the whole csv: a line is refused, whichever shard its video belongs to."""
+    code, out = given_boxes(world, tmp_path, rows)
+    assert (code, out.exists()) == (2, False)
+    assert message in capsys.readouterr().err
 
 
 def test_other_weights_are_refused(

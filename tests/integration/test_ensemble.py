@@ -20,7 +20,7 @@ from tests.integration.small_run import CLASSES, draw_world, write_index, write_
 
 WORLDS = {
     "movies": [draw_world(1, [("m0", "val"), ("m1", "test")], 20), draw_world(2, [("m2", "val")], 20)],
-    "clips": [draw_world(3, [("c0", "val"), ("c1", "test")], 12)],
+    "clips": [draw_world(3, [("c0", "val"), ("c0", "val"), ("c1", "test")], 12)],
 }
 SKILL = {"linear:0": (0.2, 0), "acar:0": (1.0, 0), "acar:1": (1.0, 1)}
 

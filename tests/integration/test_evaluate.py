@@ -31,7 +31,7 @@ Files = Mapping[str, Sequence[Path]]
 
 WORLDS = {
     "movies": [draw_world(1, [("m0", "val"), ("m1", "test")]), draw_world(2, [("-m2", "val")])],
-    "clips": [draw_world(3, [("c0", "val"), ("__c1", "test")], 6)],
+    "clips": [draw_world(3, [("c0", "val"), ("c0", "val"), ("__c1", "test")], 6)],
 }
 
 
@@ -196,6 +196,8 @@ def test_persons(run: tuple[Path, Files, Files], tmp_path: Path) -> None:
         *named(index),
         "--detections",
         *named(boxes),
+        "--compare",
+        *(f"movies={word}" for word in named({"clips": boxes["clips"]})),
     ]
     assert main([*words, "--splits", "val", "test", "--out", str(tmp_path / "p.json")]) == 0
     results = json.loads((tmp_path / "p.json").read_text())["results"]
@@ -206,6 +208,8 @@ def test_persons(run: tuple[Path, Files, Files], tmp_path: Path) -> None:
             assert len(table["curve"]["recall"]) == len(table["curve"]["precision"]) <= 200
             assert table["curve"]["recall"] == sorted(table["curve"]["recall"])
             assert [row["score"] for row in table["at"]] == [0.5, 0.7, 0.8, 0.85, 0.9]
+        names = {"dataset": "clips", "detector": "movies"}
+        assert results[split]["movies on clips"] == results[split]["clips"] | names
 
 
 @pytest.mark.parametrize(

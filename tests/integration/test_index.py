@@ -13,6 +13,7 @@ from stages.lib.artifacts.reader import open_artifact
 from stages.lib.artifacts.schemas import INDEX
 from stages.lib.artifacts.tables import ROLE_EXCLUDED, Index
 from stages.lib.config.sheets import Video, manifest_text
+from stages.lib.config.versions import VERSIONS
 from tests.unit.lib.video.drawn import write_video
 
 MAP = 'item {\n  name: "stand"\n  id: 12\n}\nitem {\n  name: "watch (a person)"\n  id: 80\n}\n'
@@ -21,7 +22,7 @@ REAL = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 
 def arguments(folder: Path, kind: str, videos: list[Video], out: str = "index.h5", **csv: str) -> list[str]:
     (folder / "config.json").write_text(
-        json.dumps({"version": 1, "format": kind, "keyframes_every": 1.0, "train_splits": ["train"]})
+        json.dumps({"version": VERSIONS["index"], "format": kind, "keyframes_every": 1.0})
     )
     (folder / "manifest.tsv").write_text(manifest_text(videos))
     (folder / "map.pbtxt").write_text(MAP)

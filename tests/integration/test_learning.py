@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -156,6 +157,14 @@ def test_banks_hold_confident_detections_only(world: lw.World) -> None:
         assert file.read("vectors").shape == (len(archived), 320)
 
 
+@pytest.mark.parametrize("kind", ["afb", "acfb"])
+def test_banks_show_their_progress(
+    world: lw.World, kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_bank(world, world.shards[0], kind, tmp_path)
+    assert re.search(r"bank: (\d+) of \1 \(100 %\)", capsys.readouterr().err)
+
+
 @pytest.mark.parametrize("kind", ["linear", "acar", "linear-afb", "acar-afb", "acar-acfb"])
 def test_every_head_trains_and_predicts_all_shards(world: lw.World, kind: str, tmp_path: Path) -> None:
     recipe = lw.RECIPE.model_copy(update={"epochs": 10.0, "milestones": (8.0,)})
@@ -176,6 +185,18 @@ def test_every_head_trains_and_predicts_all_shards(world: lw.World, kind: str, t
             assert tuple(sorted(boxset.values)) == tuple(sorted(lw.VIEWS))
             assert all(np.isfinite(values).all() for values in boxset.values.values())
         assert len(found.boxsets[DETECTED].boxes) == len(found.boxsets[TRUTH].boxes) + keyframes
+
+
+def test_boxes_below_the_score_are_counted(
+    world: lw.World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One stray box at each of the four keyframes."""
+    flags = predict_flags(world, world.shards[0], "acar", world.files["acar"], tmp_path / "p.h5")
+    picky = lw.predict_payload(lw.head_config("acar")).model_copy(update={"min_score": 0.9})
+    assert predict(texts([*flags, *world.config("predict-picky", picky)])) == 0
+    log = capsys.readouterr().err
+    assert "boxes below 0.9: 4," in log
+    assert re.search(r"predict: (\d+) of \1 \(100 %\)", log)
 
 
 def test_training_fits_the_colours(world: lw.World, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from stages.extract.weights import load_backbone
-from stages.lib.annotations.kinetics_csv import Clip, LabelledClip, write_clip_list
+from stages.lib.annotations.kinetics_csv import Clip
 from stages.lib.artifacts.files import write_text
 from stages.lib.config.backbones import BackboneConfig, PretrainConfig, SamplingConfig
 from stages.lib.config.load import canonical_json
@@ -53,17 +53,19 @@ def write_mp4(path: Path, label: int, seed: int, frames: int = 25) -> None:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Eight clips for training (one missing, one cut off, one no video), two for validation."""
     folder = tmp_path_factory.mktemp("clips")
-    rows: dict[str, list[LabelledClip]] = {"train": [], "val": []}
+    header = "label,youtube_id,time_start,time_end,split\n"
+    lists = {"train": header, "val": header}
     for number in range(10):
         split = "train" if number < 8 else "val"
         clip = Clip(f"v-{number}", 3.0 * number, 3.0 * number + 1)
-        rows[split].append(LabelledClip(clip, ("blue", "red")[number % 2], split))
+        label = ("blue", "red")[number % 2]
+        lists[split] += f"{label},{clip.video},{3 * number},{3 * number + 1},{split}\n"
         if number != 2:
             write_mp4(folder / clip.file_name, number % 2, number)
         if number == 3:
             (folder / clip.file_name).write_text("no video")
-    for split, clips in rows.items():
-        (folder / f"{split}.csv").write_text(write_clip_list(clips))
+    for split, text in lists.items():
+        (folder / f"{split}.csv").write_text(text)
     write_text(folder / "config.json", canonical_json(PAYLOAD.model_dump(mode="json")) + "\n")
     with keep_threads():
         yield folder
@@ -92,11 +94,15 @@ def test_twice_the_same_bytes_and_skipped_videos(folder: Path, tmp_path: Path) -
     ]
     assert history["classes"] == ["blue", "red"]
     assert len(history["epochs"]) == 2
-    backbone = load_backbone(tmp_path / "a/w.safetensors", PAYLOAD.backbone)
+    backbone = load_backbone(tmp_path / "a/w.safetensors", PAYLOAD.backbone, PAYLOAD.rate)
     assert not backbone.network.training
     other = PAYLOAD.backbone.model_copy(update={"sampling": SamplingConfig(fast_frames=8, stride=2)})
     with pytest.raises(StageError, match="sampling"):
-        load_backbone(tmp_path / "a/w.safetensors", other)
+        load_backbone(tmp_path / "a/w.safetensors", other, PAYLOAD.rate)
+    with pytest.raises(
+        StageError, match=f"made with frames at {PAYLOAD.rate:g} Hz, the configuration says 30"
+    ):
+        load_backbone(tmp_path / "a/w.safetensors", PAYLOAD.backbone, 30.0)
 
 
 def test_videos_beyond_the_memory_are_read_again(folder: Path) -> None:

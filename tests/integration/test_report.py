@@ -19,11 +19,20 @@ from stages.lib.video.source import open_video
 from stages.lib.video.writer import VideoWriter
 from stages.report.__main__ import main
 from tests.integration.commands import evaluate_config, named, report_config
-from tests.integration.small_run import World, draw_world, kinds_csv, write_decode, write_index, write_predict
+from tests.integration.small_run import (
+    World,
+    detected_boxes,
+    draw_world,
+    kinds_csv,
+    write_decode,
+    write_detect,
+    write_index,
+    write_predict,
+)
 
 WORLDS = {
     "movies": [draw_world(1, [("m0", "val"), ("m1", "test")])],
-    "clips": [draw_world(3, [("c0", "val"), ("c1", "val")], 6)],
+    "clips": [draw_world(3, [("c0", "val"), ("c0", "val"), ("c1", "val")], 6)],
 }
 Files = Mapping[str, Sequence[Path]]
 
@@ -160,10 +169,18 @@ def own_world(folder: Path, names: Mapping[str, bytes | None]) -> tuple[World, P
     return replace(world, index=index), folder / "manifest.tsv"
 
 
-def videos(folder: Path, world: World, manifest: Path, *flags: str, broken: Sequence[str] = ()) -> int:
+def videos(
+    folder: Path, world: World, manifest: Path, *flags: str, broken: Sequence[str] = (), least: float = 0.0
+) -> int:
     words = ["videos", "--config", str(report_config(folder)), "--index", str(write_index(folder, world))]
     words += ["--decode", str(write_decode(folder, world, broken)), "--manifest", str(manifest)]
-    words += ["--predictions", str(write_predict(folder, world, 1.0)), "--out-dir", str(folder / "out")]
+    words += [
+        "--predictions",
+        str(write_predict(folder, world, 1.0, least=least)),
+        "--out-dir",
+        str(folder / "out"),
+    ]
+    words += ["--detections", str(write_detect(folder, world))]
     return main([*words, *flags])
 
 
@@ -206,6 +223,17 @@ def test_videos_that_decode_could_not_read_are_listed_with_its_reason(tmp_path: 
     assert "broken: moov atom <lost>" in (tmp_path / "out" / "skipped.csv").read_text()
     assert not (tmp_path / "out" / "a.mp4").exists()
     assert "playground" not in (tmp_path / "out" / "notes.txt").read_text()
+
+
+def test_boxes_that_are_not_classified_are_counted(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    world, manifest = own_world(tmp_path, {"a.mp4": None})
+    scores = detected_boxes(world).scores
+    below = int((scores < 0.9).sum())
+    assert 0 < below < len(scores)
+    assert videos(tmp_path, world, manifest, least=0.9) == 0
+    said = f"{len(scores)} person boxes: {len(scores) - below} classified, {below} below the score"
+    assert said in (tmp_path / "out" / "notes.txt").read_text()
+    assert said in capfd.readouterr().err
 
 
 def test_no_people_at_all(tmp_path: Path) -> None:

@@ -5,7 +5,10 @@ conda and mamba themselves are not run here: environment.yml is parsed.
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -135,3 +138,34 @@ def test_the_licence_is_the_whole_apache_licence() -> None:
     assert "Version 2.0, January 2004" in text
     assert "END OF TERMS AND CONDITIONS" in text
     assert project()["license"] == "Apache-2.0"
+
+
+@pytest.fixture
+def with_stamp(tmp_path: Path) -> Path:
+    """A folder in which the environment of the lock file has been made."""
+    for name in ("Makefile", "requirements.lock"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    digest = hashlib.sha256((tmp_path / "requirements.lock").read_bytes()).hexdigest()
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / f"installed-{digest[:16]}").touch()
+    return tmp_path
+
+
+def asks_for_installation(folder: Path) -> bool:
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    done = subprocess.run(
+        ["make", "--dry-run", "environment"], cwd=folder, env=env, capture_output=True, text=True, check=True
+    )
+    return "pip install" in done.stdout
+
+
+def test_a_newer_time_of_the_lock_file_installs_nothing(with_stamp: Path) -> None:
+    stamp = next((with_stamp / ".venv").iterdir())
+    os.utime(with_stamp / "requirements.lock", (stamp.stat().st_mtime + 100,) * 2)
+    assert not asks_for_installation(with_stamp)
+
+
+def test_another_content_of_the_lock_file_installs_anew(with_stamp: Path) -> None:
+    with (with_stamp / "requirements.lock").open("a") as handle:
+        handle.write("# another\n")
+    assert asks_for_installation(with_stamp)

@@ -42,7 +42,7 @@ def test_cores_alone_never_crowd_the_devices(tmp_path: Path, devices: str, most:
     env = {"CUDA_VISIBLE_DEVICES": devices, "STUB_SECONDS": "0.3"}
     flow.snakemake("--cores", "12", "--until", "detect", "extract", env=env)
     jobs = [job for job in flow.jobs() if job["stage"] in GPU_STAGES]
-    assert len(jobs) == 2 + 6 + 1 + 6
+    assert len(jobs) == 2 + (6 + 3) + 1 + 6, "detectors, detections and those to compare with, backbone, maps"
     assert at_once(jobs) == most
     assert at_once([job for job in flow.jobs() if job["stage"] not in GPU_STAGES]) > most, (
         "others run beside them"

@@ -25,6 +25,10 @@ def own(tmp_path: Path) -> Flow:
 def test_playground(tmp_path: Path) -> None:
     config = read_config("playground")
     shards = sum(data.get("shards", 1) for data in config["datasets"].values())
+    compared = sum(
+        data.get("shards", 1) * len(data.get("compare_detectors", [])) for data in config["datasets"].values()
+    )
+    assert compared
     heads, banks = (
         len(config["heads"]),
         {head["memory"]["bank"] for head in config["heads"].values() if "memory" in head},
@@ -38,7 +42,7 @@ def test_playground(tmp_path: Path) -> None:
         "decode": shards,
         "coverage": 2,
         "train_detector": len(config["detectors"]),
-        "detect": shards,
+        "detect": shards + compared,
         "persons": 1,
         "pretrain": len(config["backbones"]),
         "extract": shards,
@@ -49,6 +53,24 @@ def test_playground(tmp_path: Path) -> None:
         "evaluate": heads + len(config["ensembles"]),
         "report": 1,
     }
+
+
+def test_a_further_detector_is_only_measured(tmp_path: Path) -> None:
+    config = read_config("playground")
+    config["datasets"]["playground-movies"]["compare_detectors"] = ["clips"]
+    flow = with_stubs(tmp_path, config)
+    before = with_stubs(tmp_path / "plain", "playground").counts()
+    after = flow.counts()
+    assert {rule: after[rule] - before[rule] for rule in after if after[rule] != before[rule]} == {
+        "detect": 2
+    }
+    flow.snakemake("--until", "persons")
+    (job,) = [job for job in flow.jobs() if "--compare" in job["words"]]
+    compared = values(job["words"], "--compare")
+    assert sorted(word.rpartition("/")[0] for word in compared) == [
+        *["clips=playground-movies=results/playground/detect/clips/playground-movies"] * 2,
+        "movies=playground-clips=results/playground/detect/movies/playground-clips",
+    ]
 
 
 def test_the_playground_is_the_default(tmp_path: Path) -> None:
@@ -80,6 +102,7 @@ def test_own_videos_with_given_boxes_need_no_detector(own: Flow) -> None:
     own.snakemake("--config", "videos=my videos", "boxes=boxes.csv")
     (job,) = [job for job in own.jobs() if job["stage"] == "detect"]
     assert "--boxes" in job["words"] and "--weights" not in job["words"]
+    assert values(job["words"], "--manifest") == ["results/own-videos/manifest/own/000-of-001.tsv"]
     assert (own.folder / "results/own-videos/annotate/own/detections.csv").exists()
 
 
@@ -89,6 +112,28 @@ def test_a_replaced_video_runs_again(own: Flow) -> None:
     assert own.counts(*words) == {}
     (own.folder / "my videos" / "a b.mp4").write_text("another film")
     assert set(own.counts(*words)) == {"index", "decode", "detect", "extract", "bank", "predict", "annotate"}
+
+
+def test_changed_weights_run_again(own: Flow) -> None:
+    """As after another `make demo`."""
+    words = ("--config", "videos=my videos")
+    own.snakemake(*words)
+    demo = own.folder / "results/playground"
+    (demo / "train/acar-acfb/seed0/weights.safetensors").write_text("trained anew")
+    assert set(own.counts(*words)) == {"predict", "annotate"}
+    (demo / "train_detector/movies/weights.safetensors").write_text("trained anew")
+    assert set(own.counts(*words)) == {"detect", "bank", "predict", "annotate"}
+    (demo / "pretrain/small/weights.safetensors").write_text("trained anew")
+    assert set(own.counts(*words)) == {"detect", "extract", "bank", "predict", "annotate"}
+
+
+def test_changed_boxes_run_again(own: Flow) -> None:
+    words = ("--config", "videos=my videos", "boxes=boxes.csv")
+    (own.folder / "boxes.csv").touch()
+    own.snakemake(*words)
+    assert own.counts(*words) == {}
+    (own.folder / "boxes.csv").write_text("edited")
+    assert set(own.counts(*words)) == {"detect", "bank", "predict", "annotate"}
 
 
 def test_warns_of_weights_from_the_playground(own: Flow) -> None:

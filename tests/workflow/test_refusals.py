@@ -16,6 +16,16 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("wrong type", {"decode": {"rate": "fast"}}, "decode.rate"),
     ("out of bounds", {"decode": {"jpeg_quality": 500}}, "decode.jpeg_quality"),
     ("unknown reference", {"heads": {"linear": {"backbone": "huge"}}}, "there is no 'huge'"),
+    (
+        "nothing to measure a detector with",
+        {"datasets": {"mine": {"format": "videos", "detector": "movies", "compare_detectors": ["clips"]}}},
+        "compare_detectors",
+    ),
+    (
+        "unknown detector to compare",
+        {"datasets": {"playground-clips": {"compare_detectors": ["huge"]}}},
+        "there is no 'huge'",
+    ),
     ("cycle", {"heads": {"acar": {"init": "acar-acfb"}}}, "comes back to"),
     ("a run's name that leaves its folder", {"run": "../elsewhere"}, "run"),
     ("view above the cached frames", {"extract": {"views": ["s512"]}}, "decode.short_side"),
@@ -91,6 +101,12 @@ def test_own_videos_without_videos(tmp_path: Path, words: tuple[str, ...], named
     demo_weights(tmp_path)
     (tmp_path / "empty").mkdir()
     assert named in refusal(flow, *words)
+
+
+def test_boxes_without_own_videos(tmp_path: Path) -> None:
+    (tmp_path / "boxes.csv").touch()
+    flow = with_stubs(tmp_path, "playground")
+    assert "no data set is of format videos" in refusal(flow, "--config", "boxes=boxes.csv")
 
 
 def test_missing_box_file(tmp_path: Path) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.workflow.flow import Flow, with_stubs
+from stages.lib.config.load import load_config
+from stages.lib.config.made import belongs, made
+from tests.workflow.flow import Flow, read_config, with_stubs
 
 AFTER_PREDICT = {"predict", "ensemble", "evaluate", "report"}
 AFTER_TRAIN = {"train"} | AFTER_PREDICT
@@ -32,6 +34,7 @@ def test_a_second_run_does_nothing(done: Flow) -> None:
 MATRIX: list[tuple[dict[str, Any], set[str]]] = [
     ({"heads": {"linear": {"recipe": {"lr": 0.004}}}}, AFTER_TRAIN),
     ({"heads": {"acar": {"recipe": {"lr": 0.004}}}}, {"bank"} | AFTER_TRAIN),
+    ({"heads": {"linear": {"splits": ["train", "val"]}}}, AFTER_TRAIN),
     ({"heads": {"linear": {"min_score": 0.4}}}, AFTER_PREDICT),
     ({"backbones": {"small": {"pretrain": {"epochs": 7}}}}, {"pretrain"} | AFTER_EXTRACT),
     ({"extract": {"batch": 3}}, AFTER_EXTRACT),
@@ -80,6 +83,22 @@ def test_a_new_head_runs_nothing_of_the_others(done: Flow) -> None:
         "evaluate": 1,
         "report": 1,
     }
+
+
+def test_the_report_knows_what_belongs_to_the_run(done: Flow) -> None:
+    """All that a run leaves, and nothing of it once its heads, shards and detectors are others."""
+    config = read_config("playground")
+    names = made(load_config(config))
+    for root in ("results", "benchmarks"):
+        files = [path for path in (done.folder / root / "playground").rglob("*") if path.is_file()]
+        parts = [path.relative_to(done.folder / root / "playground").parts for path in files]
+        assert parts
+        for stage, *rest in parts:
+            assert not rest or belongs(names, stage, (*rest[:-1], rest[-1].split(".")[0])), (stage, rest)
+    config["heads"] = {"other": {"kind": "linear", "backbone": "small"}}
+    del config["ensembles"], config["banks"]
+    other = made(load_config(config))
+    assert not belongs(other, "train", ("linear", "seed0")) and not belongs(other, "ensemble", ("all",))
 
 
 def test_one_stage_alone(done: Flow) -> None:

@@ -22,11 +22,19 @@ RUN = Path("results/playground")
 HEADS = ("linear", "acar", "acar-acfb")
 PARTS = ("configs", "profiles", "slurm", "stages", "workflow", "Makefile", "README.md", "Snakefile")
 PARTS += ("environment.yml", "requirements.lock")
-COMMANDS = [
-    line
-    for block in re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    for line in block.splitlines()
-]
+# The environment of these tests is used as it is; pip would find nothing to install from.
+NO_INSTALLATION = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": os.devnull}
+
+
+def commands(text: str) -> list[str]:
+    """Every command of a page, in blocks and inside sentences, each once."""
+    blocks = re.compile(r"```sh\n(.*?)```", re.DOTALL)
+    found = [line for block in blocks.findall(text) for line in block.splitlines()]
+    found += re.findall(r"`((?:make|python|snakemake) [^`]+)`", blocks.sub("", text))
+    return list(dict.fromkeys(found))
+
+
+COMMANDS = commands((ROOT / "README.md").read_text())
 
 
 def tiny() -> dict[str, Any]:
@@ -76,7 +84,7 @@ class Project:
 
     def run(self, command: str) -> str:
         """What a shell in the project's folder says; the exit code has to be 0."""
-        env = clean_environment() | {"OMP_NUM_THREADS": "1"}
+        env = clean_environment() | {"OMP_NUM_THREADS": "1"} | NO_INSTALLATION
         env["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), env["PATH"]])
         done = subprocess.run(
             ["bash", "-c", command],
@@ -98,6 +106,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     made = Project(tmp_path_factory.mktemp("project"))
     made.run("make demo STAMP=Makefile")
     return made
+
+
+def test_no_second_environment_is_made(project: Project) -> None:
+    assert not (project.folder / ".venv").exists()
 
 
 def test_it_ends_with_a_report(project: Project) -> None:

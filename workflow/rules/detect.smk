@@ -8,6 +8,7 @@ rule detect:
         index="<results>/index/{dataset}/{shard}.h5",
         decode="<results>/decode/{dataset}/{shard}.h5",
         origin=lambda wildcards: box_origin(wildcards.detector, wildcards.dataset),
+        names=lambda wildcards: ancient(names_for_boxes(wildcards.detector, wildcards.dataset)),
     output:
         "<results>/detect/{detector}/{dataset}/{shard}.h5",
     log:
@@ -24,6 +25,7 @@ rule detect:
     params:
         sha=sha("detect", "detector"),
         flag=lambda wildcards: "--boxes" if wildcards.detector == "given" else "--weights",
+        names=lambda wildcards, input: optional("--manifest", input.names),
     shell:
         "python -m stages.detect"
         " --config {input.config:q}"
@@ -32,5 +34,6 @@ rule detect:
         " --index {input.index:q}"
         " --decode {input.decode:q}"
         " {params.flag} {input.origin:q}"
+        " {params.names:q}"
         " --out {output:q}"
         " > {log:q} 2>&1"

@@ -56,7 +56,7 @@ rule persons:
     input:
         config="<results>/config/evaluate/all.json",
         index=shards_of("index", CONFIG.annotated),
-        detections=[path for _, path in person_boxes()],
+        detections=[path for _, path in person_boxes() + compared_boxes()],
     output:
         "<results>/evaluate/persons.json",
     log:
@@ -73,6 +73,7 @@ rule persons:
         sha=lambda wildcards: text_sha(settings("evaluate", "all")),
         index=named("index", CONFIG.annotated),
         detections=[f"{dataset}={path}" for dataset, path in person_boxes()],
+        compare=listed("--compare", compared_boxes()),
         splits=EVALUATED,
     shell:
         "python -m stages.evaluate persons"
@@ -81,6 +82,7 @@ rule persons:
         " --refusal {log:q}.refused"
         " --index {params.index:q}"
         " --detections {params.detections:q}"
+        " {params.compare:q}"
         " --splits {params.splits:q}"
         " --out {output:q}"
         " > {log:q} 2>&1"

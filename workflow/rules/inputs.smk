@@ -1,7 +1,7 @@
 """What each stage reads and what is asked for: pure functions of the configuration.
 
-Weights that the configuration gives are inputs as they are (`ancient`: a newer time alone re-runs nothing); what would
-have made them is then not in the graph.
+Weights and boxes that the configuration gives are inputs like any other: what they made is made anew when they change.
+What would have made them is then not in the graph.
 """
 
 
@@ -49,6 +49,11 @@ def annotation_flags(dataset):
     return flags + optional("--labelmap", data.labelmap)
 
 
+def manifests(dataset):
+    """The lists of videos of all shards."""
+    return [f"{RESULTS}/manifest/{dataset}/{shard}.tsv" for shard in SHARDS[dataset]]
+
+
 def class_files(backbone):
     dataset = CONFIG.backbones[backbone].pretrain.dataset
     return drawn_parts(dataset, "videos", "annotations") or list(SOURCES[dataset].classes.values())
@@ -76,17 +81,17 @@ def made(stage, variant):
 
 def detector_weights(detector):
     given = CONFIG.detectors[detector].weights
-    return ancient(given) if given else made("train_detector", detector)
+    return given or made("train_detector", detector)
 
 
 def backbone_weights(backbone):
     given = CONFIG.backbones[backbone].weights
-    return ancient(given) if given else made("pretrain", backbone)
+    return given or made("pretrain", backbone)
 
 
 def head_weights(head, seed):
     given = CONFIG.heads[head].weights
-    return ancient(given) if given else made("train", f"{head}/seed{seed}")
+    return given or made("train", f"{head}/seed{seed}")
 
 
 def initial_detector(detector):
@@ -109,7 +114,12 @@ def head_of_bank(bank):
 
 def box_origin(detector, dataset):
     """What detect reads its boxes from: the detector's weights, or the csv with given boxes."""
-    return ancient(CONFIG.datasets[dataset].boxes) if detector == "given" else detector_weights(detector)
+    return CONFIG.datasets[dataset].boxes if detector == "given" else detector_weights(detector)
+
+
+def names_for_boxes(detector, dataset):
+    """The names that a csv with given boxes may hold: those of all shards. (Ancient: a new video runs its own shard.)"""
+    return manifests(dataset) if detector == "given" else []
 
 
 def boxes(dataset, shard):
@@ -193,6 +203,16 @@ def person_boxes():
     return [(dataset, boxes(dataset, shard)) for dataset in CONFIG.annotated for shard in SHARDS[dataset]]
 
 
+def compared_boxes():
+    """(DETECTOR=DATASET, file) of the boxes of further detectors, which are only measured."""
+    return [
+        (f"{detector}={dataset}", path)
+        for dataset in CONFIG.annotated
+        for detector in CONFIG.datasets[dataset].compare_detectors
+        for path in shards_of(f"detect/{detector}", [dataset])
+    ]
+
+
 # ---- what is shown ----
 
 OWN = [dataset for dataset in CONFIG.datasets if dataset not in CONFIG.annotated]
@@ -210,15 +230,12 @@ def metrics():
 
 def histories():
     """(stage/variant, history) of everything that is trained in this run."""
-    detectors = {CONFIG.datasets[dataset].detector for dataset in CONFIG.annotated}
     heads = {key: head for key, head in CONFIG.heads.items() if not head.weights}
     backbones = {
         head.backbone for head in CONFIG.heads.values() if not CONFIG.backbones[head.backbone].weights
     }
     names = [f"pretrain/{key}" for key in sorted(backbones)]
-    names += [
-        f"train_detector/{key}" for key in sorted(detectors - {None}) if not CONFIG.detectors[key].weights
-    ]
+    names += [f"train_detector/{key}" for key in CONFIG.detectors_in_use if not CONFIG.detectors[key].weights]
     found = [(name, f"{RESULTS}/{name}/history.json") for name in names]
     for key, head in heads.items():
         found += [

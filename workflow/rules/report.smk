@@ -79,9 +79,8 @@ rule annotate:
         config="<results>/config/report/all.json",
         index=lambda wildcards: shards_of("index", [wildcards.dataset]),
         decode=lambda wildcards: shards_of("decode", [wildcards.dataset]),
-        manifest=lambda wildcards: [
-            f"{RESULTS}/manifest/{wildcards.dataset}/{shard}.tsv" for shard in SHARDS[wildcards.dataset]
-        ],
+        manifest=lambda wildcards: manifests(wildcards.dataset),
+        detections=lambda wildcards: [boxes(wildcards.dataset, shard) for shard in SHARDS[wildcards.dataset]],
         scores=lambda wildcards: answers(wildcards.dataset),
     output:
         directory("<results>/annotate/{dataset}"),
@@ -105,6 +104,7 @@ rule annotate:
         " --refusal {log:q}.refused"
         " --index {input.index:q}"
         " --decode {input.decode:q}"
+        " --detections {input.detections:q}"
         " --predictions {input.scores:q}"
         " --manifest {input.manifest:q}"
         " {params.warning:q}"

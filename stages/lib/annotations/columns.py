@@ -93,15 +93,19 @@ def parse_boxes(rows: Rows) -> Floats:
 
 
 def check_boxes(rows: Rows, boxes: Floats) -> int:
-    """Refuses boxes that are inverted or stick out by more than 1 %; number of those that stick out by less."""
+    """Refuses boxes without area inside the frame or that stick out by more than 1 %; number of those that stick out by less."""
     outside = ((boxes < 0.0) | (boxes > 1.0)).any(axis=1)
     far: Bools = np.any((boxes < -TOLERANCE) | (boxes > 1.0 + TOLERANCE), axis=1)
     refuse_first(
         rows, far, "the box leaves the frame", "give boxes as x1, y1, x2, y2 divided by width and height"
     )
-    inverted = (boxes[:, 0] > boxes[:, 2]) | (boxes[:, 1] > boxes[:, 3])
+    inside = np.clip(boxes, 0.0, 1.0)
+    empty = (inside[:, 0] >= inside[:, 2]) | (inside[:, 1] >= inside[:, 3])
     refuse_first(
-        rows, inverted, "the box is inverted", "give the upper left corner first: x1 < x2 and y1 < y2"
+        rows,
+        empty,
+        "the box is inverted, or empty inside the frame",
+        "give the upper left corner first: x1 < x2 and y1 < y2",
     )
     return int(outside.sum())
 

@@ -78,15 +78,6 @@ def read_clip_list(path: Path) -> list[LabelledClip]:
     return [_labelled_clip(row, f"{path}:{number}") for number, row in rows[1:]]
 
 
-def write_clip_list(clips: Sequence[LabelledClip]) -> str:
-    """The text of a clip-level csv, in the order given, read back by `read_clip_list`."""
-    lines = [",".join(HEADER)]
-    for row in clips:
-        label = f'"{row.label}"' if "," in row.label else row.label
-        lines.append(f"{label},{row.clip.video},{int(row.clip.start)},{int(row.clip.end)},{row.split}")
-    return "\n".join(lines) + "\n"
-
-
 def _labelled_clip(row: list[str], where: str) -> LabelledClip:
     if len(row) != len(HEADER):
         raise StageError(

@@ -54,10 +54,6 @@ class LabelMap:
             self, kinds=tuple(kinds.get(i, kind) for i, kind in zip(self.ids, self.kinds, strict=True))
         )
 
-    def name_of(self, class_id: int) -> str:
-        """Name of an id of the list."""
-        return self.names[self.ids.index(class_id)]
-
 
 def label_map(ids: Sequence[int], names: Sequence[str], kinds: Mapping[int, str] | None = None) -> LabelMap:
     """A label map from any class list; kinds follow the AVA numbering where they are not given."""
@@ -111,14 +107,6 @@ def parse_label_map(text: str, where: str) -> LabelMap:
     if not ids:
         raise StageError("no class in the label map", where, 'write classes as item { name: "..." id: N }')
     return label_map(ids, names, kinds)
-
-
-def format_label_map(classes: LabelMap) -> str:
-    """The list in the form of the official evaluated list, readable by the official line-based reader."""
-    return "".join(
-        f'item {{\n  name: "{name}"\n  id: {class_id}\n}}\n'
-        for class_id, name in zip(classes.ids, classes.names, strict=True)
-    )
 
 
 def _kind_of_type(label_type: str, place: str) -> str:

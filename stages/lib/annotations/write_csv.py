@@ -34,29 +34,6 @@ def write_detections(
         stream.write("".join([line % row + "\n" for row in values]))
 
 
-def write_truth(stream: TextIO, truth: Truth, *, persons: bool) -> None:
-    """Writes a ground truth with 8 columns (person ids) or 7; keyframes without a row get a two-column row."""
-    seen = {(int(v), int(t)) for v, t in zip(truth.video, truth.timestamp_ms, strict=True)}
-    exact = {
-        (int(v), int(t)): float(s)
-        for v, t, s in zip(truth.key_video, truth.key_ms, truth.key_seconds, strict=True)
-    }
-    lines: list[tuple[str, int, int, str]] = []
-    for (video, ms), seconds in exact.items():
-        if (video, ms) not in seen:
-            lines.append((truth.videos[video], ms, -1, f"{truth.videos[video]},{spell_seconds(seconds)}"))
-    for row in range(len(truth.video)):
-        video, ms = int(truth.video[row]), int(truth.timestamp_ms[row])
-        fields = [
-            truth.videos[video],
-            spell_seconds(exact[video, ms]),
-            *(f"{side:.6f}" for side in truth.boxes[row]),
-        ]
-        fields += [str(truth.class_id[row])] + ([str(truth.person_id[row])] if persons else [])
-        lines.append((truth.videos[video], ms, row, ",".join(fields)))
-    stream.write("".join(f"{line[3]}\n" for line in sorted(lines)))
-
-
 def spell_seconds(seconds: float) -> str:
     """A timestamp as AVA writes it where it is whole (`0902`), with six decimals otherwise (`5.016949`)."""
     return f"{int(seconds):04d}" if seconds == int(seconds) else f"{seconds:.6f}"

@@ -1,79 +1,15 @@
-"""Files that are either complete under their final name or not there: temporary name, fsync, rename."""
+"""Artifacts are written by `stages.lib.files`, as weights are; stages find its functions here, beside the artifacts."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from stages.lib.files import (
+    atomic_path,
+    file_sha,
+    fsync_dir,
+    write_bytes,
+    write_json,
+    write_text,
+    writing,
+)
 
-from stages.lib.errors import StageError
-
-
-def fsync_dir(folder: Path) -> None:
-    """Make a rename in `folder` durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
-    """Yield a temporary name beside `path`; on success fsync and rename it to `path`, on any error remove it.
-
-    Raises:
-        StageError: the folder cannot be made or written.
-    """
-    temporary = path.with_name(f".{path.name}.tmp.{os.getpid()}")
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.touch()
-    try:
-        yield temporary
-        with writing(path):
-            with temporary.open("rb") as handle:
-                os.fsync(handle.fileno())
-            temporary.replace(path)
-            fsync_dir(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn a refusal of the file system (full, read-only) inside the block into a StageError about `path`."""
-    try:
-        yield
-    except OSError as error:
-        fix = "free disk space, mend the permissions or choose another folder"
-        raise StageError(f"cannot write ({error.strerror or error})", str(path), fix) from error
-
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write `data` to `path` in one step."""
-    with atomic_path(path) as temporary, writing(path):
-        temporary.write_bytes(data)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 `text` to `path` in one step."""
-    write_bytes(path, text.encode())
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write `value` as indented JSON with sorted keys, in one step; NaN is refused."""
-    write_text(path, json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n")
-
-
-def file_sha(path: Path) -> str:
-    """sha256 of a file's bytes, in hex."""
-    digest = hashlib.sha256()
-    with path.open("rb") as handle:
-        while block := handle.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+__all__ = ["atomic_path", "file_sha", "fsync_dir", "write_bytes", "write_json", "write_text", "writing"]

@@ -77,7 +77,7 @@ INDEX: Final = Schema(
         "videos/start": Array("f8", "V", "time of the file's first frame in the original video, seconds"),
         "videos/name": Array("S", "V", "file name as the user knows it"),
         "keyframes/roles": Array(
-            "u1", "K", "bit 0 train, bit 1 eval, bit 2 bank, bit 3 excluded from evaluation"
+            "u1", "K", "bit 0 train (of any split), bit 1 eval, bit 2 bank, bit 3 excluded from both"
         ),
         "truth/row_splits": Array(
             "i8", "K+1", "truth boxes of keyframe k are rows row_splits[k]:row_splits[k+1]"

@@ -16,8 +16,9 @@ from stages.lib.metrics.tables import DetectionsTable, Truth, detections_from_de
 
 def evaluated_rows(index: Index, split: str) -> NDArray[np.int64]:
     """Rows of the keyframes of a split that are evaluated: role eval, not excluded."""
-    in_split = np.array([name == split for name in index.split], bool)[index.keyframes.video]
-    return np.flatnonzero(in_split & ((index.roles & ROLE_EVAL) > 0) & ((index.roles & ROLE_EXCLUDED) == 0))
+    return np.flatnonzero(
+        index.in_splits([split]) & ((index.roles & ROLE_EVAL) > 0) & ((index.roles & ROLE_EXCLUDED) == 0)
+    )
 
 
 def truth_table(index: Index, rows: NDArray[np.int64]) -> Truth:

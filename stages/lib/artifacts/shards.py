@@ -19,22 +19,34 @@ from stages.lib.errors import StageError
 def merge_keyframes(shards: Sequence[Keyframes]) -> tuple[Keyframes, NDArray[np.int64]]:
     """All keyframes of several shards, and the row of each in the concatenation of the shards.
 
+    Two files of one id (clips of one video) stay two; keyframes ascend by id, then time.
+
     Raises:
-        StageError: a video stands in two shards.
+        StageError: a keyframe stands in two shards.
     """
     names = [name for shard in shards for name in shard.video_ids]
-    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
-    if twice:
-        raise StageError(
-            f"video {twice[0]!r} stands in more than one shard", "shards", "give each shard once"
-        )
-    ids = tuple(sorted(names))
-    place = {name: row for row, name in enumerate(ids)}
-    moved = [np.array([place[name] for name in shard.video_ids], np.int64)[shard.video] for shard in shards]
+    ordered = _order_of_videos(names)
+    ids = tuple(names[row] for row in ordered)
+    place = np.argsort(np.array(ordered, np.int64))
+    first = np.cumsum([0, *(len(shard.video_ids) for shard in shards)])
+    moved = [place[row + shard.video] for row, shard in zip(first, shards, strict=False)]
     video = _join(moved, np.zeros(0, np.int64))
     times = _join([shard.timestamp_ms for shard in shards], np.zeros(0, np.int64))
-    order = np.lexsort((times, video))
-    return Keyframes(ids, video[order].astype(np.int32), times[order]), order
+    number = {name: rank for rank, name in enumerate(dict.fromkeys(ids))}
+    rank = np.array([number[name] for name in ids], np.int64)[video]
+    order = np.lexsort((times, rank))
+    merged = Keyframes(ids, video[order].astype(np.int32), times[order])
+    twice = np.flatnonzero((np.diff(rank[order]) == 0) & (np.diff(merged.timestamp_ms) == 0))
+    if len(twice):
+        name, time = merged.take(twice[:1]).keys()[0]
+        what = f"the keyframe of video {name!r} at {time} ms stands in more than one shard"
+        raise StageError(what, "shards", "give each shard once")
+    return merged, order
+
+
+def _order_of_videos(names: Sequence[str]) -> list[int]:
+    """Rows of videos by id; files of one id in the order given."""
+    return sorted(range(len(names)), key=names.__getitem__)
 
 
 def concat_boxes(shards: Sequence[Boxes]) -> Boxes:
@@ -49,7 +61,7 @@ def merge_predictions(shards: Sequence[Predictions], where: str) -> Predictions:
     """All shards of one data set as one table; members and weights are the first shard's.
 
     Raises:
-        StageError: class maps, box sets or views differ between shards, or a video stands in two of them.
+        StageError: class maps, box sets or views differ between shards, or a keyframe stands in two of them.
     """
     if not shards:
         raise StageError("no predictions given", where, "give the file of at least one shard")
@@ -76,7 +88,7 @@ def merge_index(shards: Sequence[Index], where: str) -> Index:
     """All shards of one data set as one index.
 
     Raises:
-        StageError: class maps differ between shards, or a video stands in two of them.
+        StageError: class maps differ between shards, or a keyframe stands in two of them.
     """
     if not shards:
         raise StageError("no index given", where, "give the file of at least one shard")
@@ -84,7 +96,7 @@ def merge_index(shards: Sequence[Index], where: str) -> Index:
         raise StageError("shards with different class maps", where, "give shards of one run only")
     keyframes, order = merge_keyframes([shard.keyframes for shard in shards])
     ids = [name for shard in shards for name in shard.keyframes.video_ids]
-    videos = sorted(range(len(ids)), key=ids.__getitem__)
+    videos = _order_of_videos(ids)
     splits, names = [s for shard in shards for s in shard.split], [n for shard in shards for n in shard.name]
     truth = concat_boxes([shard.truth() for shard in shards])
     rows = _rows(truth.row_splits, order)

@@ -182,6 +182,10 @@ class Index:
         """Rows of the keyframes that have `role`."""
         return np.flatnonzero(self.roles & role)
 
+    def in_splits(self, splits: Sequence[str]) -> NDArray[np.bool_]:
+        """Which keyframes belong to a video of these splits, (K,)."""
+        return np.array([split in splits for split in self.split], bool)[self.keyframes.video]
+
     def truth(self) -> Boxes:
         """The truth as boxes with score one."""
         return Boxes(self.truth_splits, self.truth_boxes, np.ones(len(self.truth_boxes), np.float32))

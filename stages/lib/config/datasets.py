@@ -47,6 +47,10 @@ class DatasetConfig(Section):
     detector: Key | None = Field(
         default=None, description="detector of this data set; none when `boxes` is given"
     )
+    compare_detectors: tuple[Key, ...] = Field(
+        default=(),
+        description="further detectors whose person boxes are measured on this data set (person AP only)",
+    )
     boxes: str | None = Field(
         default=None, description="person boxes from a csv in the PySlowFast form instead of a detector"
     )
@@ -64,4 +68,8 @@ class DatasetConfig(Section):
             raise ValueError("an annotated data set needs sheet and labelmap")
         if (self.detector is None) == (self.boxes is None):
             raise ValueError("give either detector or boxes, not both and not neither")
+        if self.compare_detectors and self.format == "videos":
+            raise ValueError("compare_detectors has no meaning without ground truth (format videos)")
+        if self.detector in self.compare_detectors:
+            raise ValueError("compare_detectors names further detectors, not the data set's own")
         return self

@@ -15,16 +15,24 @@ def with_boxes(raw: Mapping[str, Any]) -> dict[str, Any]:
     """The raw configuration with `boxes: FILE` of the top level (`--config boxes=FILE`) put where it belongs.
 
     It takes the place of the detector of every data set of format videos, which `--config` alone could not remove.
+
+    Raises:
+        StageError: there is no such data set.
     """
     placed = {key: value for key, value in raw.items() if key != "boxes"}
     if raw.get("boxes") is None or not isinstance(raw.get("datasets"), Mapping):
         return placed
     given = {"detector": None, "boxes": raw["boxes"]}
-    placed["datasets"] = {
-        name: {**data, **given} if isinstance(data, Mapping) and data.get("format") == "videos" else data
-        for name, data in raw["datasets"].items()
-    }
+    own = {name: {**data, **given} for name, data in raw["datasets"].items() if _is_own(data)}
+    if not own:
+        fix = "use it with configs/own-videos.yaml, or name the csv under datasets.<key>.boxes"
+        raise StageError("boxes are given, but no data set is of format videos", "--config boxes", fix)
+    placed["datasets"] = {**raw["datasets"], **own}
     return placed
+
+
+def _is_own(data: object) -> bool:
+    return isinstance(data, Mapping) and data.get("format") == "videos"
 
 
 def check_given(config: Config) -> None:
@@ -63,7 +71,7 @@ def given_paths(config: Config) -> Iterator[tuple[str, str, bool]]:
 
 def _given_weights(config: Config) -> Iterator[tuple[str, str, bool]]:
     """Weights files of the networks in use."""
-    for key in sorted({data.detector for data in config.datasets.values() if data.detector}):
+    for key in config.detectors_in_use:
         weights = config.detectors[key].weights
         if weights:
             yield f"detectors.{key}.weights", weights, False

@@ -35,7 +35,6 @@ class SynthesizePayload(Payload):
 class IndexPayload(Payload):
     format: Literal["ava", "ava-kinetics", "videos"]
     keyframes_every: float
-    train_splits: tuple[str, ...]
 
 
 class DecodePayload(Payload):
@@ -118,13 +117,7 @@ def payload(config: Config, stage: str, variant: str) -> Payload:
             return SynthesizePayload(version=version, synthesize=_own_part(config.synthesize, variant))
         case "index":
             data = config.datasets[variant]
-            splits = sorted({split for head in config.heads.values() for split in head.splits})
-            return IndexPayload(
-                version=version,
-                format=data.format,
-                keyframes_every=data.keyframes_every,
-                train_splits=tuple(splits),
-            )
+            return IndexPayload(version=version, format=data.format, keyframes_every=data.keyframes_every)
         case "decode":
             return _decode(config, variant)
         case "train_detector":

@@ -47,6 +47,12 @@ class Config(Section):
         """Keys of the data sets that have ground truth."""
         return tuple(key for key, data in self.datasets.items() if data.format != "videos")
 
+    @property
+    def detectors_in_use(self) -> tuple[str, ...]:
+        """Keys of the detectors that some data set runs, its own or one to compare with, in alphabetical order."""
+        keys = {key for data in self.datasets.values() for key in (data.detector, *data.compare_detectors)}
+        return tuple(sorted(key for key in keys if key is not None))
+
     def training_sets(self, head: str) -> tuple[str, ...]:
         """Keys of the data sets a head is trained on."""
         return self.heads[head].datasets or self.annotated
@@ -55,6 +61,8 @@ class Config(Section):
     def _check_references(self) -> Self:
         for key, data in self.datasets.items():
             _known(f"datasets.{key}.detector", data.detector, self.detectors)
+            for other in data.compare_detectors:
+                _known(f"datasets.{key}.compare_detectors", other, self.detectors)
         for key, detector in self.detectors.items():
             _known(f"detectors.{key}.dataset", detector.dataset, self.datasets)
             _known(f"detectors.{key}.init", detector.init, self.detectors)

@@ -64,15 +64,6 @@ def shard_of(video_id: str, n: int) -> int:
     return int.from_bytes(hashlib.sha256(video_id.encode()).digest(), "big") % n
 
 
-def dataset_videos(config: Config, key: str) -> list[Video]:
-    """All videos of a data set, sorted by (id, start).
-
-    Raises:
-        StageError: a sheet or folder that is missing, empty or malformed (with its line).
-    """
-    return [video for video, _ in _placed(config, key)]
-
-
 def dataset_shards(config: Config, key: str) -> dict[str, list[Video]]:
     """The videos of every shard of a data set by the shard's name, in order; a shard may be empty."""
     n = config.datasets[key].shards
@@ -81,11 +72,6 @@ def dataset_shards(config: Config, key: str) -> dict[str, list[Video]]:
     for video, place in _placed(config, key):
         parts[shard_of(video.video, n) if place is None else place].append(video)
     return shards
-
-
-def shard_videos(config: Config, key: str, shard: str) -> list[Video]:
-    """The videos of one shard, sorted by (id, start)."""
-    return dataset_shards(config, key)[shard]
 
 
 def manifest_text(videos: Sequence[Video]) -> str:

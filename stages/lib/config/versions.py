@@ -6,7 +6,7 @@ from typing import Final
 
 VERSIONS: Final[dict[str, int]] = {
     "synthesize": 1,
-    "index": 1,
+    "index": 2,
     "decode": 1,
     "train_detector": 1,
     "pretrain": 1,
@@ -17,5 +17,5 @@ VERSIONS: Final[dict[str, int]] = {
     "predict": 2,
     "ensemble": 1,
     "evaluate": 1,
-    "report": 1,
+    "report": 2,
 }

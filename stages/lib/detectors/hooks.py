@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from stages.lib.detectors.checkpoint import export_state
 from stages.lib.errors import StageError
 
+LOG = logging.getLogger(__name__)
 PLAIN = (int, float, str)
 
 
@@ -100,3 +102,4 @@ class Course(Hook):  # type: ignore[misc]  # mmengine is untyped
         if value >= max((entry["ap50"] for entry in self.validations), default=0.0):
             self.best = export_state(model)
         self.validations.append({"iteration": done, "ap50": value})
+        LOG.info("step %d: validation AP@50 %.3f", done, value)

@@ -1,4 +1,4 @@
-"""Boxes: overlap, matching, clipping, mirroring and validity. Boxes are (N, 4), xyxy, in [0, 1] of the frame.
+"""Boxes: overlap, matching and mirroring. Boxes are (N, 4), xyxy, in [0, 1] of the frame.
 
 Legend: N boxes, M other boxes.
 """
@@ -50,42 +50,8 @@ def best_match(boxes_N4: ArrayLike, others_M4: ArrayLike) -> tuple[Ints, Floats]
     return np.where(value > 0, best, -1), value
 
 
-def match_one_to_one(boxes_N4: ArrayLike, others_M4: ArrayLike, least_iou: float) -> Ints:
-    """Partner of each box (N,), -1 for none: pairs of highest IoU first, each box once, IoU at least `least_iou`."""
-    iou = iou_matrix(boxes_N4, others_M4)
-    partner = np.full(len(iou), -1, dtype=np.int64)
-    taken = np.zeros(iou.shape[1], dtype=bool)
-    for flat in np.argsort(-iou, axis=None, kind="stable"):
-        row, column = divmod(int(flat), iou.shape[1])
-        if iou[row, column] < least_iou or iou[row, column] <= 0:
-            break
-        if partner[row] < 0 and not taken[column]:
-            partner[row], taken[column] = column, True
-    return partner
-
-
-def clip_boxes(boxes_N4: ArrayLike) -> Boxes:
-    """Boxes cut at the frame's border."""
-    return np.clip(as_boxes(boxes_N4), 0.0, 1.0)
-
-
 def flip_boxes(boxes_N4: ArrayLike) -> Boxes:
     """Boxes in the mirrored frame: (x1, x2) become (1 - x2, 1 - x1)."""
     boxes = as_boxes(boxes_N4).copy()
     boxes[:, [0, 2]] = 1.0 - boxes[:, [2, 0]]
     return boxes
-
-
-def valid_boxes(boxes_N4: ArrayLike) -> Bools:
-    """Where a box has an area: finite, x1 < x2 and y1 < y2."""
-    boxes = as_boxes(boxes_N4)
-    finite: Bools = np.all(np.isfinite(boxes), axis=1)
-    solid: Bools = (boxes[:, 0] < boxes[:, 2]) & (boxes[:, 1] < boxes[:, 3])
-    return np.logical_and(finite, solid)
-
-
-def inside_frame(boxes_N4: ArrayLike, tolerance: float = 0.0) -> Bools:
-    """Where no side of a box sticks out of the frame by more than `tolerance` of its size."""
-    boxes = as_boxes(boxes_N4)
-    inside: Bools = np.all((boxes >= -tolerance) & (boxes <= 1.0 + tolerance), axis=1)
-    return inside

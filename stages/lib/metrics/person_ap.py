@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.lib.geometry.boxes import iou_matrix
 from stages.lib.metrics.ap import average_precision, precision_recall
 
 Floats = NDArray[np.float64]
@@ -83,15 +84,6 @@ def interpolated_precision(precision_M: Floats, recall_M: Floats, truths: int) -
     envelope_M = np.maximum.accumulate(precision_M[::-1])[::-1]
     place = np.searchsorted(recall_M, np.linspace(0.0, 1.0, 101), side="left")
     return float(np.append(envelope_M, 0.0)[np.minimum(place, len(envelope_M))].mean())
-
-
-def iou_matrix(boxes_N4: np.ndarray, truth_P4: np.ndarray) -> Floats:
-    """IoU (N, P) of two lists of xyxy boxes; 0 where the union is empty."""
-    a, b = np.asarray(boxes_N4, np.float64)[:, None], np.asarray(truth_P4, np.float64)[None]
-    low, high = np.maximum(a[..., :2], b[..., :2]), np.minimum(a[..., 2:], b[..., 2:])
-    common = np.clip(high - low, 0.0, None).prod(axis=-1)
-    union = (a[..., 2:] - a[..., :2]).prod(axis=-1) + (b[..., 2:] - b[..., :2]).prod(axis=-1) - common
-    return np.divide(common, union, out=np.zeros_like(common), where=union > 0)
 
 
 def _claims(overlap_NP: Floats, iou: float) -> Bools:

@@ -5,7 +5,7 @@ Shapes: K keyframes, N boxes over all of them, B keyframes of a batch, A classes
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -60,8 +60,13 @@ class Reader:
     flipped: bool = False
 
     @torch.inference_mode()
-    def logits(self, queries: Queries, classes: int) -> Floats:
-        """Logits (N,A) of all boxes; the slots of the bank are the best scored."""
+    def logits(
+        self, queries: Queries, classes: int, on_keyframes: Callable[[int], object] | None = None
+    ) -> Floats:
+        """Logits (N,A) of all boxes; the slots of the bank are the best scored.
+
+        `on_keyframes` is called with the number of keyframes of each batch.
+        """
         self.head.eval()
         logits_NA = np.zeros((len(queries.boxes_N4), classes), np.float32)
         chosen = None
@@ -79,6 +84,8 @@ class Reader:
                     None if bank is None else _part(bank, part),
                 )
                 logits_NA[rows] = self.head(inputs).float().cpu().numpy()
+                if on_keyframes is not None:
+                    on_keyframes(len(part))
         return logits_NA
 
     def _seen(self, boxes_N4: Floats) -> Floats:

@@ -32,9 +32,3 @@ def actor_vectors(
     rois_N5 = torch.cat([box_image_N[:, None].to(cells_N4), cells_N4], dim=1).to(maps_BCHW.dtype)
     bins = roi_align(maps_BCHW, rois_N5, (size, size), spatial_scale=1.0, sampling_ratio=-1, aligned=aligned)
     return bins.amax(dim=(2, 3))
-
-
-def image_index(row_splits_K1: Tensor) -> Tensor:
-    """The keyframe (int64) of every box from ragged row splits: [0,2,2,5] becomes [0,0,2,2,2]."""
-    counts = row_splits_K1.diff()
-    return torch.repeat_interleave(torch.arange(counts.shape[0], device=counts.device), counts)

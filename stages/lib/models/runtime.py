@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,9 +12,11 @@ from torch import Tensor
 
 from stages.lib.errors import StageError
 
+_log = logging.getLogger(__name__)
+
 
 def prepare(device: str, threads: int, seed: int = 0) -> torch.device:
-    """Choose the device, set torch's threads, ask for deterministic kernels and seed torch; returns the device.
+    """Choose the device and log it, set torch's threads, ask for deterministic kernels and seed torch; returns the device.
 
     Args:
         device: "auto" (CUDA when present), "cpu", "cuda" or "cuda:N".
@@ -31,7 +34,13 @@ def prepare(device: str, threads: int, seed: int = 0) -> torch.device:
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
     torch.manual_seed(seed)
+    _log.info("device %s, %d threads", _named(chosen), threads)
     return chosen
+
+
+def _named(device: torch.device) -> str:
+    """The device, and what card it is."""
+    return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)
 
 
 def choose_device(device: str) -> torch.device:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +14,12 @@ from safetensors import SafetensorError
 from safetensors import torch as safetensors_torch
 from torch import Tensor, nn
 
+from stages.lib.config.load import canonical_json
 from stages.lib.errors import StageError
+from stages.lib.files import write_bytes
 
 # One key: safetensors writes several in an order that varies between processes.
 METADATA_KEY = "acarflow"
-READ_BYTES = 1 << 22
 SHOWN = 3
 MOST_HEADER = 100 << 20
 RETRAIN = "train again with a smaller learning rate, or take an earlier file"
@@ -45,7 +45,7 @@ def save_weights(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
         for name, tensor in tensors.items()
     }
     content = safetensors_torch.save(plain, metadata={METADATA_KEY: canonical_json(metadata)})
-    _write_atomically(path, content)
+    write_bytes(path, content)
     return hashlib.sha256(content).hexdigest()
 
 
@@ -112,20 +112,6 @@ def is_own(path: Path) -> bool:
     return isinstance(header, dict) and METADATA_KEY in header.get("__metadata__", {})
 
 
-def file_fingerprint(path: Path) -> str:
-    """sha256 of a file's bytes, hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(READ_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def canonical_json(value: Mapping[str, Any]) -> str:
-    """JSON with sorted keys and no blanks: one text for one value."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-
-
 def _metadata(content: bytes, where: str) -> dict[str, Any]:
     length = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + length])
@@ -137,16 +123,3 @@ def _metadata(content: bytes, where: str) -> dict[str, Any]:
         return dict(json.loads(text))
     except (ValueError, TypeError):
         raise StageError("its metadata is damaged", where, "copy or import the file again") from None
-
-
-def _write_atomically(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pytest
 
-from stages.detect.core import detect_people, ground_truth_boxes
+from stages.detect.core import detect_people
 from stages.lib.detectors.detector import Detections
 
 
@@ -41,11 +41,3 @@ def test_order_and_batches(counts: list[int]) -> None:
     assert found.boxes.dtype == found.scores.dtype == np.float32
     assert found.row_splits.dtype == np.int64
     assert max(detector.shown, default=0) <= 3
-
-
-def test_ground_truth_counts_each_person_once() -> None:
-    a, b = [0.1, 0.1, 0.5, 0.5], [0.0, 0.1, 0.5, 0.5]
-    found = ground_truth_boxes(np.array([a, b, a, a]), np.array([0, 3, 3, 4]))
-    np.testing.assert_allclose(found.boxes, np.array([a, b, a], np.float32))
-    assert found.row_splits.tolist() == [0, 2, 2, 3]
-    assert (found.scores == 1).all()

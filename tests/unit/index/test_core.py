@@ -30,9 +30,8 @@ def build(
     videos: list[Video],
     parts: dict[str, Annotations],
     dialect: str = "ava",
-    train: tuple[str, ...] = ("train",),
 ) -> Index:
-    return build_index(videos, parts, CLASSES, train, dialect)[0]
+    return build_index(videos, parts, CLASSES, dialect)[0]
 
 
 MOVIE = """m,0902,0.1,0.2,0.3,0.4,12,7
@@ -61,9 +60,9 @@ def test_roles_of_train_and_val_and_of_seconds_nobody_labelled(tmp_path: Path) -
     both = ROLE_BANK | ROLE_TRAIN
     assert trained.roles.tolist() == [both, ROLE_BANK, both, both]
     evaluated = build([video("m", "val")], {"val": Annotations(rows)})
-    assert evaluated.roles.tolist() == [EVERY] * 4
-    every = build([video("m", "val")], {"val": Annotations(rows)}, train=("train", "val"))
-    assert every.roles.tolist() == [EVERY | ROLE_TRAIN, EVERY, EVERY | ROLE_TRAIN, EVERY | ROLE_TRAIN]
+    assert evaluated.roles.tolist() == [EVERY | ROLE_TRAIN, EVERY, EVERY | ROLE_TRAIN, EVERY | ROLE_TRAIN]
+    assert evaluated.in_splits(["train"]).tolist() == [False] * 4
+    assert evaluated.in_splits(["train", "val"]).tolist() == [True] * 4
 
 
 @pytest.mark.parametrize("split", ["train", "val"])
@@ -97,7 +96,7 @@ def test_a_keyframe_belongs_to_the_clip_that_holds_it_nearest_to_the_middle(tmp_
     assert index.truth_splits.tolist() == [0, 2, 2, 3]
     assert index.truth_labels.tolist() == [[0, 1, 1], [0, 1, 0], [1, 0, 0]]
     assert index.truth_person.tolist() == [-1, -1, -1]
-    assert index.roles.tolist() == [EVERY] * 3
+    assert index.roles.tolist() == [EVERY | ROLE_TRAIN] * 3
 
 
 def test_a_keyframe_that_no_clip_holds_is_refused(tmp_path: Path) -> None:
@@ -112,7 +111,7 @@ def test_a_keyframe_that_no_clip_holds_is_refused(tmp_path: Path) -> None:
 def test_videos_of_other_shards_and_splits_are_counted(tmp_path: Path) -> None:
     rows = truth(tmp_path, MOVIE)
     index, counts = build_index(
-        [video("m", "train"), video("other", "val")], {"train": Annotations(rows)}, CLASSES, (), "ava"
+        [video("m", "train"), video("other", "val")], {"train": Annotations(rows)}, CLASSES, "ava"
     )
     assert counts.elsewhere == 1
     assert set(index.keyframes.video.tolist()) == {0}
@@ -120,7 +119,7 @@ def test_videos_of_other_shards_and_splits_are_counted(tmp_path: Path) -> None:
 
 def test_one_person_with_two_boxes_keeps_the_first_and_is_counted(tmp_path: Path) -> None:
     rows = truth(tmp_path, "m,1,0.1,0.2,0.3,0.4,12,7\nm,1,0.1,0.2,0.3,0.5,80,7\n")
-    index, counts = build_index([video("m", "val")], {"val": Annotations(rows)}, CLASSES, (), "ava")
+    index, counts = build_index([video("m", "val")], {"val": Annotations(rows)}, CLASSES, "ava")
     assert counts.conflicting == 1
     np.testing.assert_allclose(index.truth_boxes, [[0.1, 0.2, 0.3, 0.4]], rtol=1e-6)
     assert index.truth_labels.tolist() == [[0, 1, 1]]

@@ -12,10 +12,13 @@ from stages.lib.cli import by_name, guarded, named_path, parse, run_stage, stage
 from stages.lib.config.load import canonical_json, text_sha
 from stages.lib.config.payloads import ReportPayload
 from stages.lib.config.report import ReportConfig
+from stages.lib.config.versions import VERSIONS
 from stages.lib.errors import StageError
-from stages.lib.progress import track
+from stages.lib.progress import Progress, track
 
-TEXT = canonical_json(ReportPayload(version=1, report=ReportConfig(), run="demo").model_dump(mode="json"))
+TEXT = canonical_json(
+    ReportPayload(version=VERSIONS["report"], report=ReportConfig(), run="demo").model_dump(mode="json")
+)
 
 
 def run(tmp_path: Path, text: str, *flags: str, error: BaseException | None = None) -> int:
@@ -59,7 +62,7 @@ def test_exit_codes(tmp_path: Path, capfd: pytest.CaptureFixture[str], error: Ex
         (json.dumps({"version": 1, "run": "demo"}), "key report is missing"),
         (TEXT.replace('"top":3', '"top":3,"tops":4'), "unknown key report.tops"),
         (TEXT.replace('"top":3', '"top":0'), r"report.top"),
-        (TEXT.replace('"version":1', '"version":9'), "written for version 9"),
+        (TEXT.replace('"version":', '"version":9'), "written for version 9"),
     ],
 )
 def test_a_bad_configuration_is_named(
@@ -89,6 +92,9 @@ def test_a_refusal_is_remembered_within_one_invocation(
     assert marker.exists()
     assert run(tmp_path, TEXT, "--refusal", str(marker)) == 2
     assert "no box" in capfd.readouterr().err
+    assert run(tmp_path, TEXT, "--refusal", str(marker)) == 2
+    said = capfd.readouterr().err
+    assert said.count("no box") == said.count("refused before") == 1
     monkeypatch.setenv("ACARFLOW_INVOCATION", "two")
     assert run(tmp_path, TEXT, "--refusal", str(marker)) == 0
     assert not marker.exists()
@@ -127,3 +133,15 @@ def test_progress_yields_everything_and_says_little(caplog: pytest.LogCaptureFix
     assert len(caplog.records) == 10
     assert "boxes: 1000 of 1000 (100 %)" in caplog.records[-1].getMessage()
     assert list(track([], 0, "nothing")) == []
+
+
+def test_progress_of_uneven_parts(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    progress = Progress(40, "maps")
+    progress.add(3)
+    progress.reach(20)
+    progress.add(20)
+    assert [record.getMessage().partition(",")[0] for record in caplog.records] == [
+        "maps: 20 of 40 (50 %)",
+        "maps: 40 of 40 (100 %)",
+    ]

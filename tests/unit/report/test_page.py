@@ -12,16 +12,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stages.lib.config.load import load_config
 from stages.lib.errors import StageError
 from stages.report.core import Material, build_page, plain_tables
 from stages.report.costs import Cost, spell_bytes, spell_seconds, stage_costs
-from stages.report.coverage import read_coverage
-from stages.report.curves import last_numbers, loss_curve
+from stages.report.coverage import coverage_html, read_coverage
+from stages.report.curves import history_charts, last_numbers, loss_curve
 from stages.report.html import best_cells, esc
 from stages.report.metrics import Model
 from stages.report.pictures import BAD, GOOD, MISSED, Picture, card, people_of
 from stages.report.svg import Bar, Line, bar_chart, heat_map, line_chart
 from stages.report.tables import bank_statement, main_table
+from tests.workflow.flow import read_config
 
 EVIL = '<script>alert("x")</script>&\'"'
 
@@ -241,6 +243,75 @@ def test_costs_come_from_benchmarks_and_folders(tmp_path: Path) -> None:
     assert stage_costs(None, tmp_path / "none", []) == []
     assert spell_seconds(7384) == "2 h 03 min"
     assert spell_bytes(1500) == "1.5 KB"
+
+
+def test_costs_of_what_the_run_no_longer_makes_do_not_count(tmp_path: Path) -> None:
+    config = load_config(read_config("playground"))
+    for name in (
+        "train/acar/seed0",
+        "train/acar/seed9",
+        "train/removed/seed0",
+        "detect/movies/playground-clips/000-of-001",
+        "detect/clips/playground-movies/000-of-002",
+        "index/playground-movies/001-of-002",
+        "index/playground-movies/001-of-003",
+        "persons",
+    ):
+        bench, result = tmp_path / "bench" / f"{name}.tsv", tmp_path / "results" / name / "f.h5"
+        for path in (bench, result):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("s\tmax_rss\n10\t100\n")
+    costs = {cost.stage: cost for cost in stage_costs(tmp_path / "bench", tmp_path / "results", [], config)}
+    found = {stage: (cost.jobs, cost.files) for stage, cost in costs.items()}
+    assert found == dict.fromkeys(("train", "detect", "index", "persons"), (1, 1))
+
+
+def test_pretraining_and_detectors_show_what_they_measured() -> None:
+    epochs = [
+        {"epoch": 1.0, "loss": 2.5, "lr": 0.1, "train_top1": 0.25, "val_top1": None, "val_top5": None},
+        {"epoch": 1.5, "loss": 1.25, "lr": 0.05, "train_top1": 0.5, "val_top1": 0.75, "val_top5": 0.875},
+    ]
+    validations = [{"iteration": 30, "ap50": 0.5}, {"iteration": 60, "ap50": 0.625}]
+    html = history_charts(
+        {"pretrain/small": {"epochs": epochs}, "train_detector/movies": {"validations": validations}}
+    )
+    assert html.count("<figure") == 3, "loss, top-1 and AP"
+    assert "small train" in html and "small val" in html and "AP@50" in html
+    numbers = last_numbers({"classes": ["a"], "epochs": epochs})
+    assert "loss 1.25" in numbers and "train top1 0.5" in numbers and "val top1 0.75" in numbers
+
+
+def test_further_detectors_stand_in_the_table() -> None:
+    tables = dict(full_material().persons["results"]["val"])
+    tables["a on b"] = tables["movies"] | {"detector": "a", "dataset": "b"}
+    html = build_page(Material(run="r", persons={"results": {"val": tables}}))
+    assert ">boxes of detector a on b<" in html
+    assert "a on b" not in html.replace("boxes of detector a on b", "")
+
+
+def test_whole_videos_are_called_so() -> None:
+    whole = {"video": "a", "status": "ok", "reason": "", "keyframes": "3", "usable": "3"}
+    assert "Every video was read whole" in coverage_html({"d": [whole]})
+
+
+@pytest.mark.parametrize(
+    ("change", "shown"),
+    [({"usable": "1"}, ">2<"), ({"reason": "cut off"}, ">cut off<"), ({"status": "broken"}, ">broken<")],
+)
+def test_every_video_that_lacks_something_is_listed(change: dict[str, str], shown: str) -> None:
+    whole = {"name": "a film.mp4", "status": "ok", "reason": "", "keyframes": "3", "usable": "3"}
+    html = coverage_html({"d": [whole, whole | {"name": "cut.mp4"} | change]})
+    assert "cut.mp4" in html and shown in html
+    assert "a film.mp4" not in html and "read whole" not in html
+
+
+def test_clips_that_pretraining_skipped_are_shown() -> None:
+    history = {"skipped": {"train": [{"name": EVIL, "status": "broken", "reason": "no moov"}], "val": []}}
+    html = build_page(Material(run="r", histories={"pretrain/small": history}))
+    assert "1 classified clips that pre-training could not use" in html and "no moov" in html
+    assert EVIL not in html
+    sound = build_page(Material(run="r", histories={"pretrain/small": {"skipped": {"train": []}}}))
+    assert "Every classified clip" in sound
 
 
 def test_coverage_needs_a_status(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ import pytest
 from stages.lib.annotations.labelmap import (
     AVA_EVALUATED,
     AVA_NOT_EVALUATED,
-    format_label_map,
     kind_of_id,
     label_map,
     parse_label_map,
@@ -26,7 +25,6 @@ def test_both_spellings_ascending_by_id() -> None:
     assert classes.names == ("bend/bow (at the waist)", "walk", "sing to (e.g., self)")
     assert classes.kinds == ("pose", "pose", "object")  # the type that is given goes before the numbering
     assert classes.pose_indices == (0, 1)
-    assert classes.name_of(14) == "walk"
 
 
 def test_kinds_by_number() -> None:
@@ -47,10 +45,9 @@ def test_kinds_by_number() -> None:
     ]
 
 
-def test_round_trip_and_line_ends() -> None:
-    classes = label_map([80, 1], ["watch (a person)", "bend"])
-    assert parse_label_map(format_label_map(classes), "list") == classes
-    assert parse_label_map(format_label_map(classes).replace("\n", "\r\n"), "list") == classes
+def test_line_ends_make_no_difference() -> None:
+    text = ITEMS + LABELS
+    assert parse_label_map(text.replace("\n", "\r\n"), "list") == parse_label_map(text, "list")
 
 
 def test_other_kinds_and_custom_lists() -> None:
@@ -92,4 +89,3 @@ def test_the_official_list() -> None:
     classes = read_label_map(REAL)
     assert classes.ids == AVA_EVALUATED
     assert classes.pose_indices == tuple(range(13))
-    assert format_label_map(classes) == REAL.read_text()

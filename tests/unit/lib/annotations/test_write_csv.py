@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from stages.lib.annotations.ava_csv import read_detections, read_truth
-from stages.lib.annotations.write_csv import spell_seconds, write_detections, write_truth
+from stages.lib.annotations.ava_csv import read_detections
+from stages.lib.annotations.write_csv import spell_seconds, write_detections
 from stages.lib.metrics.tables import DetectionsTable
 from tests.unit.lib.metrics.tables_for_tests import LEFT, RIGHT, detections_of, truth_of
 
@@ -52,21 +52,6 @@ def test_what_was_written_is_read_back(tmp_path: Path) -> None:
     for name in ("video", "timestamp_ms", "boxes", "class_id", "score"):
         np.testing.assert_array_equal(vars(back)[name], vars(table)[name])
     assert text_of(detections_of([])) == ""
-
-
-def test_truth_round_trip_with_and_without_persons(tmp_path: Path) -> None:
-    truth = truth_of([("v", 902), ("w", 5.016949, LEFT, 12), ("w", 5.016949, RIGHT, 80), ("w", 1.5)])
-    for persons, columns in ((True, 8), (False, 7)):
-        stream = io.StringIO()
-        write_truth(stream, truth, persons=persons)
-        lines = stream.getvalue().splitlines()
-        assert [line.count(",") + 1 for line in lines] == [2, 2, columns, columns]
-        path = tmp_path / "truth.csv"
-        path.write_text(stream.getvalue())
-        back, counts = read_truth(path)
-        assert counts.negatives == 2
-        np.testing.assert_array_equal(back.boxes, truth.boxes)
-        assert sorted(back.key_seconds) == sorted(truth.key_seconds)
 
 
 def test_spelling_of_seconds() -> None:

@@ -99,14 +99,27 @@ def test_shards_are_merged_by_video_and_time() -> None:
     assert [(first.keys() + second.keys())[row] for row in order] == merged.keys()
 
 
-def test_a_video_in_two_shards_is_refused() -> None:
+def test_clips_of_one_video_stay_apart_and_their_keyframes_ascend() -> None:
+    first = Keyframes(("k", "k", "z"), np.array([0, 1, 1, 2], np.int32), np.array([5, 3, 60, 1]))
+    second = Keyframes(("a", "k"), np.array([0, 1], np.int32), np.array([2, 50]))
+    merged, order = merge_keyframes([first, second])
+    assert merged.video_ids == ("a", "k", "k", "k", "z")
+    assert merged.keys() == [("a", 2), ("k", 3), ("k", 5), ("k", 50), ("k", 60), ("z", 1)]
+    assert merged.video.tolist() == [0, 2, 1, 3, 2, 4]
+    assert [(first.keys() + second.keys())[row] for row in order] == merged.keys()
+
+
+def test_a_shard_that_is_given_twice_is_refused() -> None:
     shard = Keyframes(("a",), np.zeros(1, np.int32), np.array([9]))
-    with pytest.raises(StageError, match="'a' stands in more than one shard"):
+    with pytest.raises(StageError, match="'a' at 9 ms stands in more than one shard"):
         merge_keyframes([shard, shard])
 
 
 def test_merged_index_and_predictions_keep_every_keyframe_with_its_people(tmp_path: Path) -> None:
-    worlds = [draw_world(1, [("m", "val"), ("a", "test")], 5), draw_world(2, [("k", "val")], 4)]
+    worlds = [
+        draw_world(1, [("m", "val"), ("a", "test")], 5),
+        draw_world(2, [("k", "val"), ("k", "val")], 4),
+    ]
     indexes, shards = [], []
     for world in worlds:
         with open_artifact(write_index(tmp_path, world)) as artifact:
@@ -114,9 +127,10 @@ def test_merged_index_and_predictions_keep_every_keyframe_with_its_people(tmp_pa
         with open_artifact(write_predict(tmp_path, world, 1.0), PREDICT) as artifact:
             shards.append(Predictions.read(artifact))
     index, predictions = merge_index(indexes, "x"), merge_predictions(shards, "x")
-    assert index.keyframes.video_ids == ("a", "k", "m")
-    assert index.split == ("test", "val", "val")
-    assert index.name == ("a.mp4", "k.mp4", "m.mp4")
+    assert index.keyframes.video_ids == ("a", "k", "k", "m")
+    assert index.split == ("test", "val", "val", "val")
+    assert index.name == ("a.mp4", "k.mp4", "k.mp4", "m.mp4")
+    assert index.start.tolist() == [0.0, 0.0, 100.0, 0.0]
     for world, shard in zip(worlds, shards, strict=True):
         for k, key in enumerate(world.index.keyframes.keys()):
             row = index.keyframes.keys().index(key)

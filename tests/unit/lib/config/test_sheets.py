@@ -15,16 +15,20 @@ from stages.lib.config.root import Config
 from stages.lib.config.sheets import (
     Video,
     dataset_shards,
-    dataset_videos,
     manifest_text,
     own_id,
     read_manifest,
     shard_name,
     shard_of,
-    shard_videos,
     sheet_text,
 )
 from stages.lib.errors import StageError
+
+
+def dataset_videos(cfg: Config, key: str) -> list[Video]:
+    """All videos of a data set, by (id, start)."""
+    videos = [video for part in dataset_shards(cfg, key).values() for video in part]
+    return sorted(videos, key=lambda video: (video.video, video.start))
 
 
 def config(**dataset: Any) -> Config:
@@ -109,7 +113,6 @@ def test_shards_partition_the_videos_by_hash_or_by_the_sheet(tmp_path: Path) -> 
     assert sorted(video for part in shards.values() for video in part) == dataset_videos(cfg, "data")
     for k, part in enumerate(shards.values()):
         assert {shard_of(video.video, 7) for video in part} == {k}
-    assert shard_videos(cfg, "data", "003-of-007") == shards["003-of-007"]
     chosen = "video\tpath\tsplit\tstart\tshard\na\ta.mp4\tval\t0\t1\nb\tb.mp4\tval\t0\t1\n"
     assert [
         len(part)

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from stages.lib.models.roi import actor_vectors, image_index
+from stages.lib.models.roi import actor_vectors
 
 
 def bilinear(plane: torch.Tensor, y: float, x: float) -> float:
@@ -73,8 +73,3 @@ def test_extent_replaces_the_map_size() -> None:
 def test_no_boxes_no_rows() -> None:
     found = actor_vectors(torch.randn(2, 3, 4, 4), torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64))
     assert found.shape == (0, 3)
-
-
-def test_image_index_from_row_splits() -> None:
-    assert image_index(torch.tensor([0, 2, 2, 5])).tolist() == [0, 0, 2, 2, 2]
-    assert image_index(torch.tensor([0])).tolist() == []

@@ -11,15 +11,10 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from stages.lib.config.load import canonical_json
 from stages.lib.errors import StageError
-from stages.lib.models.weights import (
-    canonical_json,
-    file_fingerprint,
-    is_own,
-    load_into,
-    load_weights,
-    save_weights,
-)
+from stages.lib.files import file_sha
+from stages.lib.models.weights import is_own, load_into, load_weights, save_weights
 
 META = {"family": "slowfast", "classes": [1, 3, 80], "mean": [0.45, 0.45, 0.45]}
 
@@ -44,10 +39,7 @@ def test_round_trip(tmp_path: Path) -> None:
         assert loaded.tensors[name].dtype == tensor.dtype
         assert torch.equal(loaded.tensors[name], tensor)
     assert (
-        fingerprint
-        == loaded.fingerprint
-        == file_fingerprint(path)
-        == hashlib.sha256(path.read_bytes()).hexdigest()
+        fingerprint == loaded.fingerprint == file_sha(path) == hashlib.sha256(path.read_bytes()).hexdigest()
     )
 
 
@@ -76,7 +68,7 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monke
         raise OSError("disk full")
 
     monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(StageError, match=r"w: cannot write \(disk full\)"):
         save_weights(path, {"other": torch.zeros(3)}, META)
     assert path.read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["w"]
