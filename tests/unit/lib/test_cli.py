@@ -38,7 +38,7 @@ def run(tmp_path: Path, text: str, *flags: str, error: BaseException | None = No
 def test_success_says_counts_last(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path, TEXT + "\n", "--config-sha", text_sha(TEXT)) == 0
     lines = capfd.readouterr().err.splitlines()
-    assert f"report v1 config {text_sha(TEXT)}" in lines[0]
+    assert f"report v{VERSIONS['report']} config {text_sha(TEXT)} |" in lines[0]
     assert lines[-1].endswith("boxes 3")
 
 
