@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from stages.lib.artifacts.files import file_sha
 from stages.lib.artifacts.provenance import Provenance
 from stages.lib.artifacts.reader import open_artifact
 from stages.lib.artifacts.schemas import DECODE, INDEX
@@ -20,6 +19,7 @@ from stages.lib.cli import parse, run_stage, stage_parser
 from stages.lib.config.payloads import DecodePayload
 from stages.lib.config.sheets import Video, read_manifest
 from stages.lib.errors import StageError
+from stages.lib.files import file_sha
 from stages.lib.progress import track
 
 _ENCODERS = 2

@@ -42,12 +42,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _work(args: argparse.Namespace, payload: DetectPayload, text: str) -> dict[str, object]:
-    from stages.lib.artifacts.files import file_sha
     from stages.lib.artifacts.provenance import Provenance
     from stages.lib.artifacts.reader import open_artifact
     from stages.lib.artifacts.schemas import DECODE, DETECT, INDEX
     from stages.lib.artifacts.tables import Boxes, Index, Keyframes
     from stages.lib.artifacts.writer import write_artifact
+    from stages.lib.files import file_sha
 
     with open_artifact(args.index, INDEX) as index_file, open_artifact(args.decode, DECODE) as frame_file:
         index = Index.read(index_file)

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from stages.ensemble.core import BoxTable, Prediction, fuse, member_aps, weights_of
 from stages.ensemble.weights import Weights
-from stages.lib.artifacts.files import write_json
 from stages.lib.artifacts.loading import joint_fingerprint, load_index, load_predictions
 from stages.lib.artifacts.predictions import DETECTED, FUSED, BoxSet, Fused, Predictions
 from stages.lib.artifacts.provenance import Provenance
@@ -31,6 +30,7 @@ from stages.lib.cli import by_name, named_path, parse, run_stage, stage_parser
 from stages.lib.config.ensemble import member_parts
 from stages.lib.config.payloads import EnsemblePayload
 from stages.lib.errors import StageError
+from stages.lib.files import write_json
 from stages.lib.metrics.ava import mean_of_defined
 from stages.lib.metrics.dialects import dialect_named
 from stages.lib.metrics.tables import Truth

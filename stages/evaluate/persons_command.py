@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.lib.artifacts.files import write_json
 from stages.lib.artifacts.loading import joint_fingerprint, load_index
 from stages.lib.artifacts.reader import open_artifact
 from stages.lib.artifacts.schemas import DETECT
@@ -24,6 +23,7 @@ from stages.lib.artifacts.tables import Boxes, Index, Keyframes
 from stages.lib.cli import by_name, named_path, parse, run_stage, stage_parser
 from stages.lib.config.payloads import EvaluatePayload
 from stages.lib.errors import StageError
+from stages.lib.files import write_json
 from stages.lib.metrics.person_ap import PersonCurve, person_curve
 
 THRESHOLDS = (0.5, 0.7, 0.8, 0.85, 0.9)

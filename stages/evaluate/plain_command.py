@@ -12,10 +12,10 @@ from stages.evaluate.core import UNION, Scored, evaluate, metrics_json
 from stages.evaluate.settings import read_kinds
 from stages.lib.annotations.ava_csv import read_detections, read_exclusions, read_truth
 from stages.lib.annotations.labelmap import read_label_map
-from stages.lib.artifacts.files import write_json
 from stages.lib.cli import guarded
 from stages.lib.config.evaluate import EvaluateConfig
 from stages.lib.config.load import check
+from stages.lib.files import write_json
 
 _log = logging.getLogger("acarflow")
 

@@ -17,7 +17,6 @@ from stages.evaluate.core import UNION, Scored, evaluate, metrics_json, pool_of
 from stages.evaluate.settings import ALL_VIEWS, Views, flat_results, read_kinds
 from stages.lib.annotations.labelmap import LabelMap, label_map
 from stages.lib.annotations.write_csv import write_detections
-from stages.lib.artifacts.files import write_json, write_text
 from stages.lib.artifacts.loading import load_index, load_predictions
 from stages.lib.artifacts.predictions import DETECTED, TRUTH, Fused, Predictions
 from stages.lib.artifacts.scored import detections_table, evaluated_rows, matching_rows, truth_table
@@ -25,6 +24,7 @@ from stages.lib.artifacts.tables import Classes, Index
 from stages.lib.cli import by_name, named_path, parse, run_stage, stage_parser
 from stages.lib.config.payloads import EvaluatePayload
 from stages.lib.errors import StageError
+from stages.lib.files import write_json, write_text
 from stages.lib.progress import track
 
 

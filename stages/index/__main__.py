@@ -14,7 +14,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from stages.index.split_files import is_empty, split_files
-from stages.lib.artifacts.files import file_sha
 from stages.lib.artifacts.provenance import Provenance
 from stages.lib.artifacts.schemas import INDEX
 from stages.lib.artifacts.tables import ROLE_EVAL, ROLE_EXCLUDED, ROLE_TRAIN, Classes, Index
@@ -23,6 +22,7 @@ from stages.lib.cli import parse, run_stage, stage_parser
 from stages.lib.config.payloads import IndexPayload
 from stages.lib.config.sheets import Video, read_manifest
 from stages.lib.errors import StageError
+from stages.lib.files import file_sha
 from stages.lib.metrics.tables import to_milliseconds
 
 _log = logging.getLogger("acarflow")

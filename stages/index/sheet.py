@@ -15,10 +15,10 @@ from pathlib import Path
 from stages.index.split_files import split_files
 from stages.lib.annotations.ava_csv import read_truth
 from stages.lib.annotations.kinetics_csv import Clip, parse_clip_name
-from stages.lib.artifacts.files import write_text
 from stages.lib.cli import guarded
 from stages.lib.config.sheets import EXTENSIONS, Video, sheet_text
 from stages.lib.errors import StageError
+from stages.lib.files import write_text
 from stages.lib.metrics.tables import Truth
 
 _CLIP_SECONDS = 10.0

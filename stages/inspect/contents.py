@@ -13,9 +13,9 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.lib.artifacts.files import file_sha
 from stages.lib.artifacts.reader import open_artifact
 from stages.lib.errors import StageError
+from stages.lib.files import file_sha
 
 ARTIFACT, WEIGHTS, JSON = "artifact", "weights", "json"
 HDF5_MAGIC: Final = b"\x89HDF"

@@ -13,12 +13,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from stages.lib.artifacts.files import write_text
 from stages.lib.artifacts.provenance import library_versions
 from stages.lib.config.load import check, text_sha
 from stages.lib.config.payloads import Payload
 from stages.lib.config.versions import VERSIONS
 from stages.lib.errors import StageError
+from stages.lib.files import write_text
 
 Model = TypeVar("Model", bound=Payload)
 Counts = Mapping[str, object]

@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _work(args: argparse.Namespace, payload: PretrainPayload, text: str) -> dict[str, object]:
     from stages.lib.annotations.kinetics_csv import read_clip_list
-    from stages.lib.artifacts.files import file_sha, write_json
+    from stages.lib.files import file_sha, write_json
     from stages.lib.models.runtime import prepare
     from stages.lib.models.weights import save_weights
     from stages.pretrain.core import pretrain

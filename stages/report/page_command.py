@@ -9,7 +9,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from stages.lib.artifacts.files import file_sha, write_text
 from stages.lib.artifacts.frames import FrameReader
 from stages.lib.artifacts.loading import joint_fingerprint, load_index, load_predictions
 from stages.lib.artifacts.predictions import DETECTED
@@ -23,6 +22,7 @@ from stages.lib.config.report import ReportConfig
 from stages.lib.config.root import Config
 from stages.lib.config.versions import VERSIONS
 from stages.lib.errors import StageError
+from stages.lib.files import file_sha, write_text
 from stages.report.core import Material, build_page, plain_tables
 from stages.report.costs import stage_costs
 from stages.report.coverage import read_coverage

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.lib.annotations.write_csv import write_detections
-from stages.lib.artifacts.files import atomic_path, write_text
 from stages.lib.artifacts.frames import FrameReader
 from stages.lib.artifacts.loading import load_index, load_predictions
 from stages.lib.artifacts.predictions import DETECTED, Predictions
@@ -28,6 +27,7 @@ from stages.lib.artifacts.tables import Boxes, Index, Keyframes
 from stages.lib.cli import parse, run_stage, stage_parser
 from stages.lib.config.payloads import ReportPayload
 from stages.lib.errors import StageError
+from stages.lib.files import atomic_path, write_text
 from stages.lib.progress import track
 from stages.report.draw import Actor
 from stages.report.videos import Moments, actors_of, output_names

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from stages.lib.artifacts.files import fsync_dir
 from stages.lib.cli import parse, run_stage, stage_parser
 from stages.lib.config.payloads import SynthesizePayload
 from stages.lib.config.playground import CLIPS, MOVIES
+from stages.lib.files import fsync_dir
 from stages.synthesize.annotations import annotation_files
 from stages.synthesize.batch import make_videos
 

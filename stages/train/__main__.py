@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _work(args: argparse.Namespace, payload: TrainPayload, text: str) -> dict[str, object]:
-    from stages.lib.artifacts.files import write_json
+    from stages.lib.files import write_json
     from stages.lib.models.runtime import prepare
     from stages.lib.models.weights import load_weights, save_weights
     from stages.train.core import Task, input_scale, train_head

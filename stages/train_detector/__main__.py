@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _work(args: argparse.Namespace, payload: TrainDetectorPayload, text: str) -> dict[str, object]:
-    from stages.lib.artifacts.files import write_json
+    from stages.lib.files import write_json
     from stages.lib.models.runtime import prepare
     from stages.lib.models.weights import save_weights
     from stages.train_detector.core import train

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from stages.lib.artifacts.files import write_text
 from stages.lib.artifacts.provenance import Provenance
 from stages.lib.artifacts.schemas import DECODE, DETECT, INDEX
 from stages.lib.artifacts.tables import (
@@ -30,6 +29,7 @@ from stages.lib.config.heads import BankConfig, HeadConfig, MemoryConfig, Recipe
 from stages.lib.config.load import canonical_json
 from stages.lib.config.payloads import BankPayload, ExtractPayload, Payload, PredictPayload, TrainPayload
 from stages.lib.config.versions import VERSIONS
+from stages.lib.files import write_text
 from stages.lib.models.builders import build_backbone
 from stages.lib.models.slowfast import initialise_backbone
 from stages.lib.models.weights import save_weights

@@ -11,11 +11,11 @@ import pytest
 
 from stages.extract.weights import load_backbone
 from stages.lib.annotations.kinetics_csv import Clip
-from stages.lib.artifacts.files import write_text
 from stages.lib.config.backbones import BackboneConfig, PretrainConfig, SamplingConfig
 from stages.lib.config.load import canonical_json
 from stages.lib.config.payloads import PretrainPayload
 from stages.lib.errors import StageError
+from stages.lib.files import write_text
 from stages.lib.models.runtime import keep_threads
 from stages.pretrain.__main__ import main
 from stages.pretrain.reading import Skipped, VideoFile, read_videos

@@ -111,7 +111,7 @@ class Study:
         return np.array([kind in (None, self.world.kinds[number]) for number in self.world.class_ids])
 
     def _resampled(self, run: str, choice: Mapping[str, str]) -> Floats:
-        key = (run, *(choice.get(name, "") for name in ("boxset", "views", "part")))
+        key = (run, choice.get("boxset", ""), choice.get("views", ""), choice.get("part", ""))
         if key not in self._class_ap:
             result = self.result(run, **choice)
             videos = videos_with_data([self.result(run)])

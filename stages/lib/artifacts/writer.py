@@ -13,11 +13,11 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.lib.artifacts.files import atomic_path
 from stages.lib.artifacts.provenance import Provenance, fingerprint, library_versions
 from stages.lib.artifacts.schemas import Array, Schema
 from stages.lib.artifacts.sink import Sink
 from stages.lib.errors import StageError
+from stages.lib.files import atomic_path
 
 _CHUNK_BYTES = 1 << 18
 _OWN_CHUNK_BYTES = 1 << 14

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.lib.artifacts.files import atomic_path, file_sha, write_json, write_text
 from stages.lib.artifacts.frames import FrameReader
 from stages.lib.artifacts.maps import MapReader, MapWriter
 from stages.lib.artifacts.provenance import Provenance
@@ -19,6 +18,7 @@ from stages.lib.artifacts.schemas import DECODE, EXTRACT
 from stages.lib.artifacts.tables import Keyframes, splits_of
 from stages.lib.artifacts.writer import write_artifact
 from stages.lib.errors import StageError
+from stages.lib.files import atomic_path, file_sha, write_json, write_text
 
 KEYFRAMES = Keyframes(("v",), np.zeros(4, np.int32), np.arange(4, dtype=np.int64))
 
