@@ -13,9 +13,9 @@ rule pretrain:
         "<logs>/pretrain/{backbone}.log",
     benchmark:
         "<benchmarks>/pretrain/{backbone}.tsv"
+    priority: 1  # the longest job of a run that trains its own backbone
     conda:
         "../../environment.yml"
-    priority: 1  # the longest job of a run that trains its own backbone
     threads: TORCH_THREADS
     resources:
         mem_mb=growing(6000),

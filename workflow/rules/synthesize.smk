@@ -12,9 +12,9 @@ rule synthesize:
         "<logs>/synthesize/{dataset}.log",
     benchmark:
         "<benchmarks>/synthesize/{dataset}.tsv"
+    priority: 2  # all drawn videos first: then every core finds work while a backbone is trained
     conda:
         "../../environment.yml"
-    priority: 2  # all drawn videos first: then every core finds work while a backbone is trained
     threads: 2
     resources:
         mem_mb=growing(2000),
