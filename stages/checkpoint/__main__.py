@@ -70,6 +70,9 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
         "--sampling", choices=("8x8", "16x8"), default=None, help="slow frames and their distance"
     )
     parser.add_argument(
+        "--rate", type=float, default=None, help="frames a second of the videos it learned from (30)"
+    )
+    parser.add_argument(
         "--roi-aligned",
         action=argparse.BooleanOptionalAction,
         default=None,
@@ -94,6 +97,7 @@ def _choices(args: argparse.Namespace) -> Choices:
         slow_rule=args.slow_rule,
         normalisation=args.normalisation,
         sampling=args.sampling,
+        rate=args.rate,
         roi_aligned=args.roi_aligned,
         evaluated_only=args.classes is not None,
         labels=read_label_map(args.labelmap) if args.labelmap else None,

@@ -45,6 +45,7 @@ class Choices:
     slow_rule: SlowRule | None = None
     normalisation: Normalisation | None = None
     sampling: Sampling | None = None
+    rate: float | None = None
     roi_aligned: bool | None = None
     evaluated_only: bool = False
     labels: LabelMap | None = None
@@ -91,7 +92,7 @@ def backbone_part(given: Given) -> Part:
         "family": "backbone",
         "architecture": model.row,
         "sampling": {"fast_frames": frames, "stride": stride, "slow_rule": slow_rule},
-        "rate": RATE,
+        "rate": choices.rate or RATE,
         "mean": list(mean),
         "std": list(std),
         "classes": None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import yaml
 from stages.checkpoint.__main__ import main
 from stages.extract.__main__ import main as extract
 from stages.extract.weights import load_backbone
-from stages.lib.annotations.labelmap import AVA_EVALUATED, format_label_map, label_map
+from stages.lib.annotations.labelmap import AVA_EVALUATED
 from stages.lib.artifacts.loading import load_predictions
 from stages.lib.artifacts.predictions import DETECTED
 from stages.lib.config.backbones import BackboneConfig
@@ -56,6 +57,14 @@ def printed_config(text: str) -> dict[str, Any]:
     return yaml.safe_load(text.partition("to use it:")[2])
 
 
+def pbtxt(ids: Sequence[int], names: Sequence[str]) -> str:
+    """A label map in the official form."""
+    items = (
+        f'item {{\n  name: "{name}"\n  id: {number}\n}}\n' for number, name in zip(ids, names, strict=True)
+    )
+    return "".join(items)
+
+
 @pytest.mark.parametrize("family", ["acar", "acar-bare", "pyslowfast", "caffe2"])
 def test_imported_files_are_what_the_stages_want(
     files: dict[str, Path], family: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -63,7 +72,7 @@ def test_imported_files_are_what_the_stages_want(
     assert run("import", files[family], tmp_path) == 0
     config = printed_config(capsys.readouterr().out)
     entry = BackboneConfig.model_validate(config["backbones"]["imported"])
-    backbone = load_backbone(Path(entry.weights), entry)
+    backbone = load_backbone(Path(entry.weights), entry, 30.0)
     head = load_head(Path(HeadConfig.model_validate(config["heads"]["imported"]).weights))
     head.require_backbone(backbone.fingerprint, "maps")
     assert head.kind == config["heads"]["imported"]["kind"]
@@ -236,7 +245,7 @@ def test_label_maps_and_evaluated_classes(files: dict[str, Path], tmp_path: Path
     odd = torch_file(tmp_path / "odd.pth", acar(head=relation(3)))
     assert run("import", odd, tmp_path / "b") == 2
     labels = tmp_path / "labels.pbtxt"
-    labels.write_text(format_label_map(label_map([1, 2, 9], ["run", "sit", "jump"])))
+    labels.write_text(pbtxt([1, 2, 9], ["run", "sit", "jump"]))
     assert run("import", odd, tmp_path / "b", "--labelmap", labels) == 0
     assert load_head(tmp_path / "b/head.safetensors").metadata["class_names"] == ["run", "sit", "jump"]
     assert run("import", odd, tmp_path / "c", "--no-head", "--labelmap", labels) == 2
@@ -266,9 +275,12 @@ def test_equal_imports_give_equal_bytes(files: dict[str, Path], tmp_path: Path) 
 def test_imported_weights_run_through_extract_and_predict(tmp_path: Path) -> None:
     """A PySlowFast model with three classes: its poses are sigmoids like the rest, all the way to the probabilities."""
     labels = tmp_path / "labels.pbtxt"
-    labels.write_text(format_label_map(label_map(lw.CLASSES.ids, lw.CLASSES.names)))
+    labels.write_text(pbtxt(lw.CLASSES.ids, lw.CLASSES.names))
     source = torch_file(tmp_path / "psf.pyth", {"model_state": pyslowfast(3), "cfg": CONFIG})
-    assert run("import", source, tmp_path / "w", "--labelmap", labels, "--slow-rule", "stride") == 0
+    assert (
+        run("import", source, tmp_path / "w", "--labelmap", labels, "--slow-rule", "stride", "--rate", "10")
+        == 0
+    )
     shard = lw.write_shard(tmp_path, "movies", [lw.Video("m1", "val", seconds=2)], 1)
     world = lw.World(tmp_path, (shard,))
     maps, views = tmp_path / "maps.h5", tmp_path / "maps.views.h5"

@@ -25,7 +25,7 @@ from tests.studies.relation_results import Study
 
 COMMAND = "python -m tests.studies.relation_study"
 CONFIGS = ("configs/relation-study.yaml",)
-QUICK = (*CONFIGS, "configs/relation-study-quick.yaml")
+QUICK = (*CONFIGS, "tests/studies/relation-study-quick.yaml")
 KINDS = ("a", "b", "c", "d")
 HEADS = ("linear", "linear-afb", "acar", "acar-afb", "acar-acfb", "acar-w0")
 TITLES = {
