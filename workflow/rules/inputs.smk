@@ -59,6 +59,11 @@ def class_files(backbone):
     return drawn_parts(dataset, "videos", "annotations") or list(SOURCES[dataset].classes.values())
 
 
+def is_pretrained_on(dataset):
+    """Whether a backbone waits for the videos of a data set; the others are drawn beside it."""
+    return any(chosen.pretrain and chosen.pretrain.dataset == dataset for chosen in CONFIG.backbones.values())
+
+
 def class_source(backbone):
     return SOURCES[CONFIG.backbones[backbone].pretrain.dataset]
 

@@ -12,10 +12,9 @@ rule synthesize:
         "<logs>/synthesize/{dataset}.log",
     benchmark:
         "<benchmarks>/synthesize/{dataset}.tsv"
-    priority: 2  # all drawn videos first: then every core finds work while a backbone is trained
     conda:
         "../../environment.yml"
-    threads: 2
+    threads: lambda wildcards: 2 if is_pretrained_on(wildcards.dataset) else 1
     resources:
         mem_mb=growing(2000),
         runtime=growing(30),
