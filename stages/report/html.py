@@ -110,9 +110,9 @@ h2 { font-size: 20px; margin: 34px 0 10px; padding-top: 6px; } h3 { font-size: 1
 .scroll { overflow-x: auto; margin: 10px 0 18px; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; min-width: 420px; }
 caption { caption-side: bottom; text-align: left; color: var(--dim); font-size: 13px; padding-top: 6px; }
-th, td { padding: 5px 12px; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
-th { border-bottom: 1.5px solid var(--ink); font-weight: 600; white-space: nowrap; cursor: pointer; }
-td.num { text-align: right; white-space: nowrap; } td.best { font-weight: 700; }
+th, td { padding: 5px 9px; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
+th { border-bottom: 1.5px solid var(--ink); font-weight: 600; cursor: pointer; }
+td.num { text-align: right; white-space: nowrap; } td.best { font-weight: 700; } td:first-child { min-width: 11em; }
 tbody tr:hover { background: var(--soft); }
 figure { margin: 10px 0 22px; } figure svg { max-width: 100%; height: auto; display: block; }
 figcaption, .caption { color: var(--dim); font-size: 13px; margin-top: 5px; }
