@@ -13,13 +13,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.evaluate.settings import Views
+from stages.evaluate.settings import Views, read_kinds
 from stages.lib.artifacts.loading import load_index, load_predictions
 from stages.lib.artifacts.predictions import DETECTED
 from stages.lib.artifacts.scored import detections_table, evaluated_rows, matching_rows, truth_table
+from stages.lib.artifacts.tables import Index
 from stages.lib.config.root import Config
-from stages.lib.metrics.ava import Result, frame_map
-from stages.lib.metrics.bootstrap import draw_videos, interval_of, resampled_ap, videos_with_data
+from stages.lib.metrics.ava import Result, frame_map, mean_of_defined
+from stages.lib.metrics.bootstrap import draw_videos, interval_of, resampled_ap
 from stages.lib.metrics.tables import DetectionsTable, Truth, concat_detections, concat_truths
 
 SPLIT = "test"
@@ -30,14 +31,12 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class World:
-    """The test world: its classes and their kinds, and the keyframes (video, ms) on which an event of each class is live,
-    on which the memory window crosses a cut, and the people who walk."""
+    """The test world: its classes and their kinds, its truth, and on which keyframes an event of each class is live."""
 
     class_ids: tuple[int, ...]
     kinds: dict[int, str]
+    truth: Truth
     live: dict[int, set[Key]]
-    crossing: set[Key]
-    inside: set[Key]
 
 
 @dataclass(frozen=True)
@@ -58,8 +57,14 @@ class Study:
 
     def __init__(self, config: Config, root: Path, resamples: int) -> None:
         self.config, self.root = config, root / "results" / config.run
-        self.world = read_world(self.root, config)
-        self._resamples = resamples
+        folders = {dataset: self.root / "index" / dataset for dataset in config.annotated}
+        self._indexes = {
+            name: load_index(sorted(folder.glob("*.h5")), name)[0] for name, folder in folders.items()
+        }
+        self.world = read_world(self.root, config, self._indexes)
+        truth = self.world.truth
+        self._videos = sorted({truth.videos[v] for v in truth.key_video})
+        self._draws = draw_videos(len(self._videos), resamples, seed=0)
         self._results: dict[tuple[str, str, str, str], Result] = {}
         self._class_ap: dict[tuple[str, str, str, str], Floats] = {}
 
@@ -73,16 +78,14 @@ class Study:
         ]
 
     def result(self, run: str, boxset: str = DETECTED, views: str = "", part: str = "all") -> Result:
-        """Matches and APs of one run; `part` is all, pause, crossing, or inside (a scene, away from cuts)."""
+        """Matches and APs of one run; `part` is all, or pause: kind d where no event is live."""
         key = (run, boxset, views or self.config.extract.views[0], part)
         if key not in self._results:
-            truth, detections = self._tables(run, boxset, key[2])
+            detections = self._detections(run, boxset, key[2])
             if part == "pause":
-                self._results[key] = self._pauses(truth, detections)
+                self._results[key] = self._pauses(detections)
             else:
-                chosen = {"all": None, "crossing": self.world.crossing, "inside": self.world.inside}[part]
-                tables = (truth, detections) if chosen is None else keep(truth, detections, chosen)
-                self._results[key] = frame_map(*tables, self.world.class_ids)
+                self._results[key] = frame_map(self.world.truth, detections, self.world.class_ids)
         return self._results[key]
 
     def figure(
@@ -101,11 +104,11 @@ class Study:
     def _mean(self, kind: str | None, runs: Sequence[str], choice: Mapping[str, str]) -> tuple[float, Floats]:
         values = [self._value(run, kind, choice) for run in runs]
         resamples = [self._resampled(run, choice)[:, self._columns(kind)] for run in runs]
-        with np.errstate(all="ignore"):
-            return float(np.mean(values)), np.mean([np.nanmean(ap, axis=1) for ap in resamples], axis=0)
+        by_run = [[mean_of_defined(ap) for ap in ap_RC] for ap_RC in resamples]
+        return float(np.mean(values)), np.mean(by_run, axis=0)
 
     def _value(self, run: str, kind: str | None, choice: Mapping[str, str]) -> float:
-        return float(np.nanmean(self.result(run, **choice).ap[self._columns(kind)]))
+        return mean_of_defined(self.result(run, **choice).ap[self._columns(kind)])
 
     def _columns(self, kind: str | None) -> Bools:
         return np.array([kind in (None, self.world.kinds[number]) for number in self.world.class_ids])
@@ -113,17 +116,12 @@ class Study:
     def _resampled(self, run: str, choice: Mapping[str, str]) -> Floats:
         key = (run, choice.get("boxset", ""), choice.get("views", ""), choice.get("part", ""))
         if key not in self._class_ap:
-            result = self.result(run, **choice)
-            videos = videos_with_data([self.result(run)])
-            self._class_ap[key] = resampled_ap(
-                result, videos, draw_videos(len(videos), self._resamples, seed=0)
-            )
+            self._class_ap[key] = resampled_ap(self.result(run, **choice), self._videos, self._draws)
         return self._class_ap[key]
 
-    def _tables(self, run: str, boxset: str, views: str) -> tuple[Truth, DetectionsTable]:
-        truths, found = [], []
-        for dataset in self.config.annotated:
-            index, _ = load_index(sorted((self.root / "index" / dataset).glob("*.h5")), dataset)
+    def _detections(self, run: str, boxset: str, views: str) -> DetectionsTable:
+        found = []
+        for dataset, index in self._indexes.items():
             folder = self.root / "predict" / run / dataset
             fused = [self.root / "ensemble" / run / f"{dataset}.h5"]
             paths = sorted(folder.glob("*.h5")) if "/" in run else fused
@@ -134,16 +132,15 @@ class Study:
             choice = Views.parse(views if "/" in run else "all")
             poses = index.classes.pose_indices()
             scores = chosen.probabilities(choice.of(chosen, dataset), poses, choice.average)
-            truths.append(truth_table(index, rows))
             found.append(
                 detections_table(predicted.keyframes.take(place), chosen, scores, predicted.classes.ids)
             )
-        return concat_truths(truths), concat_detections(found)
+        return concat_detections(found)
 
-    def _pauses(self, truth: Truth, detections: DetectionsTable) -> Result:
+    def _pauses(self, detections: DetectionsTable) -> Result:
         """Each class of kind d on the keyframes where its event is not live: it is over, or there was none."""
         quiet = [
-            keep(*only_class(truth, detections, number), live, inverse=True)
+            away_from(live, *only_class(self.world.truth, detections, number))
             for number, live in self.world.live.items()
             if self.world.kinds[number] == "d"
         ]
@@ -151,22 +148,23 @@ class Study:
         return frame_map(*tables, self.world.class_ids, "strict")
 
 
-def keep(
-    truth: Truth, detections: DetectionsTable, keyframes: set[Key], *, inverse: bool = False
+def away_from(
+    keyframes: set[Key], truth: Truth, detections: DetectionsTable
 ) -> tuple[Truth, DetectionsTable]:
-    """The rows of some keyframes (with `inverse` of all others), and their list of evaluated keyframes."""
+    """The rows, and the evaluated keyframes, that are not among these keyframes."""
 
-    def inside(videos: Sequence[str], video: NDArray[np.int32], ms: NDArray[np.int64]) -> Bools:
-        pairs = zip((videos[v] for v in video), ms.tolist(), strict=True)
-        return np.array([(pair in keyframes) != inverse for pair in pairs], bool)
+    def outside(videos: Sequence[str], video: NDArray[np.int32], ms: NDArray[np.int64]) -> Bools:
+        return np.array(
+            [(videos[v], t) not in keyframes for v, t in zip(video, ms.tolist(), strict=True)], bool
+        )
 
     return (
         select_truth(
             truth,
-            inside(truth.videos, truth.video, truth.timestamp_ms),
-            inside(truth.videos, truth.key_video, truth.key_ms),
+            outside(truth.videos, truth.video, truth.timestamp_ms),
+            outside(truth.videos, truth.key_video, truth.key_ms),
         ),
-        select_detections(detections, inside(detections.videos, detections.video, detections.timestamp_ms)),
+        select_detections(detections, outside(detections.videos, detections.video, detections.timestamp_ms)),
     )
 
 
@@ -194,26 +192,18 @@ def select_detections(detections: DetectionsTable, rows: Bools) -> DetectionsTab
     return DetectionsTable(detections.videos, **{name: getattr(detections, name)[rows] for name in names})
 
 
-def read_world(root: Path, config: Config) -> World:
-    """Kinds of the classes, and from the hidden record of the drawn people what happens on each test keyframe."""
+def read_world(root: Path, config: Config, indexes: Mapping[str, Index]) -> World:
+    """Classes and truth from the indexes; from the hidden record of the drawn people when events of kind d are live."""
     kinds: dict[int, str] = {}
     live: dict[int, set[Key]] = {}
-    crossing: set[Key] = set()
-    everything: set[Key] = set()
     for dataset in config.annotated:
         folder = root / "synthesize" / dataset / "annotations"
-        with (folder / "action_kinds.csv").open() as file:
-            kinds |= {int(row["id"]): row["kind"] for row in csv.DictReader(file)}
+        kinds |= read_kinds(folder / "action_kinds.csv")
         with (folder / "people.csv").open() as file:
             for row in csv.DictReader(file):
-                if row["split"] != SPLIT:
-                    continue
-                key = (row["video"], round(float(row["timestamp"]) * 1000))
-                everything.add(key)
-                if row["window_crosses_cut"] == "1":
-                    crossing.add(key)
-                if row["kind"] == "d" and row["phase"] == "live":
+                if (row["split"], row["kind"], row["phase"]) == (SPLIT, "d", "live"):
+                    key = (row["video"], round(float(row["timestamp"]) * 1000))
                     live.setdefault(int(row["matched_class"]), set()).add(key)
-    for number in kinds:
-        live.setdefault(number, set())
-    return World(tuple(sorted(kinds)), kinds, live, crossing, everything - crossing)
+    truth = concat_truths([truth_table(index, evaluated_rows(index, SPLIT)) for index in indexes.values()])
+    ids = next(iter(indexes.values())).classes.ids
+    return World(ids, kinds, truth, {number: live.get(number, set()) for number in ids})

@@ -9,18 +9,19 @@ Command: python -m tests.studies.relation_study [--quick] [--no-run] [--out FILE
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+from snakemake.utils import update_config
 
 from stages.lib.artifacts.predictions import DETECTED, TRUTH
 from stages.lib.config.load import load_config
 from stages.lib.config.root import Config
+from stages.report.metrics import read_models
 from tests.studies.relation_results import Study
 
 COMMAND = "python -m tests.studies.relation_study"
@@ -106,22 +107,14 @@ def ensemble_claim(study: Study) -> Claim:
 
 
 def _validation_map(study: Study, run: str) -> float:
-    metrics = json.loads((study.root / "evaluate" / run / "metrics.json").read_text())
-    return float(metrics["results"]["val"][DETECTED]["all"]["union"][metrics["metric"]])
+    (model,) = read_models({run: [study.root / "evaluate" / run / "metrics.json"]})
+    value = model.mean_ap("val", DETECTED, "all")
+    assert value is not None
+    return value.mean
 
 
 def _points(value: float) -> str:
     return f"{100 * value:+.1f}"
-
-
-def apart(study: Study) -> Iterator[str]:
-    """Keyframes whose memory window crosses a cut, and the others, reported apart (kind d)."""
-    yield "| head | d, window inside its scene | d, window crosses a cut |"
-    yield "|---|---|---|"
-    for head in HEADS:
-        runs = study.runs(head)
-        cells = [study.figure("d", runs, part=part).text() for part in ("inside", "crossing")]
-        yield f"| {TITLES[head]} | " + " | ".join(cells) + " |"
 
 
 def page(study: Study, seconds: float) -> str:
@@ -143,10 +136,6 @@ def page(study: Study, seconds: float) -> str:
         "| difference | wanted | found | |",
         "|---|---|---|---|",
         *(claim.line() for claim in found),
-        "",
-        "## Windows that cross a cut",
-        "",
-        *apart(study),
         "",
     ]
     return "\n".join(lines)
@@ -182,17 +171,8 @@ def load_files(files: Sequence[str]) -> Config:
     """The configuration of some files laid over each other, as Snakemake does it."""
     merged: dict[str, object] = {}
     for name in files:
-        _overlay(merged, yaml.safe_load(Path(name).read_text()))
+        update_config(merged, yaml.safe_load(Path(name).read_text()))
     return load_config(merged)
-
-
-def _overlay(base: dict[str, object], top: Mapping[str, object]) -> None:
-    for key, value in top.items():
-        below = base.get(key)
-        if isinstance(value, dict) and isinstance(below, dict):
-            _overlay(below, value)
-        else:
-            base[key] = value
 
 
 if __name__ == "__main__":
