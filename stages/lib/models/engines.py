@@ -81,7 +81,7 @@ class OpenVinoEngine:
         self._compiled = functools.lru_cache(maxsize=SIZES_KEPT)(self._compile)
 
     def __call__(self, slow_BCTHW: Tensor, fast_BCFHW: Tensor) -> Tensor:
-        pairs = list(zip(slow_BCTHW.split(1), fast_BCFHW.split(1), strict=True))
+        pairs = [(slow_BCTHW[n : n + 1], fast_BCFHW[n : n + 1]) for n in range(len(fast_BCFHW))]
         compiled = self._compiled(pairs[0][0].shape, pairs[0][1].shape)
         maps = [compiled([clip.contiguous().numpy() for clip in pair])[0] for pair in pairs]
         return torch.from_numpy(np.concatenate(maps))

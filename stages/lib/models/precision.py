@@ -29,7 +29,7 @@ def require_precision(precision: Precision, device: torch.device) -> None:
         check_cuda(
             precision,
             torch_version=str(torch.__version__),
-            cudnn=torch.backends.cudnn.version(),
+            cudnn=torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
             capability=torch.cuda.get_device_capability(device),
         )
     else:
