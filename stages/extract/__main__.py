@@ -39,6 +39,7 @@ def _work(args: argparse.Namespace, payload: ExtractPayload, text: str) -> dict[
     from stages.lib.artifacts.writer import write_artifact
     from stages.lib.errors import StageError
     from stages.lib.geometry.views import parse_views
+    from stages.lib.models.engines import build_engine
     from stages.lib.models.runtime import prepare
     from stages.lib.video.sampling import centre_frames, clip_windows
 
@@ -50,7 +51,11 @@ def _work(args: argparse.Namespace, payload: ExtractPayload, text: str) -> dict[
         )
     backbone = load_backbone(args.weights, config, payload.rate)
     extractor = Extractor(
-        backbone.network, Normalisation(config.mean, config.std), config.sampling.slow_rule, device
+        build_engine(backbone.network, payload.engine, payload.precision, device, payload.threads),
+        Normalisation(config.mean, config.std),
+        device,
+        alpha=backbone.network.alpha,
+        rule=config.sampling.slow_rule,
     )
     with ExitStack() as stack:
         index_file = stack.enter_context(open_artifact(args.index, INDEX))

@@ -15,8 +15,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from stages.lib.geometry.views import View
+from stages.lib.models.engines import Engine
 from stages.lib.models.runtime import to_device
-from stages.lib.models.slowfast import SlowFast, SlowRule, context_maps, for_inference, split_pathways
+from stages.lib.models.slowfast import SlowRule, split_pathways
 
 Frames = NDArray[np.uint8]
 
@@ -30,13 +31,19 @@ class Normalisation:
 
 
 class Extractor:
-    """A frozen network with folded batch norms and channels-last memory, and how its input is made."""
+    """An engine and how its input is made: `alpha` fast frames for one slow frame, chosen by `rule`."""
 
     def __init__(
-        self, network: SlowFast, normalisation: Normalisation, rule: SlowRule, device: torch.device
+        self,
+        engine: Engine,
+        normalisation: Normalisation,
+        device: torch.device,
+        *,
+        alpha: int,
+        rule: SlowRule,
     ) -> None:
-        self._network = for_inference(network).to(device)
-        self._alpha, self._rule, self._device = network.alpha, rule, device
+        self._engine, self._device = engine, device
+        self._alpha, self._rule = alpha, rule
         mean, std = (
             torch.tensor(values, device=device) for values in (normalisation.mean, normalisation.std)
         )
@@ -48,7 +55,7 @@ class Extractor:
         """Context maps (B,C,h,w) of clips of one size in a view; the map of a mirrored view is mirrored as well."""
         resized_BFHWC = resize_frames(to_device(torch.from_numpy(frames_BFHWC), self._device), view)
         slow, fast = split_pathways(self._normalised(resized_BFHWC), self._alpha, self._rule)
-        return context_maps(*self._network(slow, fast)).float().cpu().numpy()
+        return self._engine(slow, fast).cpu().numpy()
 
     def _normalised(self, frames_BFHWC: Tensor) -> Tensor:
         """(B,C,F,H,W) in channels-last memory; whole rows of pixels at once, which is faster than triples."""

@@ -221,6 +221,8 @@ def extract_payload(**changes: Any) -> ExtractPayload:
         "backbone": BACKBONE,
         "views": VIEWS,
         "batch": 3,
+        "engine": "torch",
+        "precision": "fp32",
     }
     return ExtractPayload(**{**base, **changes})
 

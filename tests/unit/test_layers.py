@@ -22,7 +22,7 @@ PLAIN = {"numpy", "pydantic"}
 LIBRARIES = {
     "artifacts": {"numpy", "h5py"},
     "video": {"numpy", "decord", "av", "cv2", "PIL"},
-    "models": {"numpy", "torch", "torchvision", "safetensors"},
+    "models": {"numpy", "torch", "torchvision", "safetensors", "openvino"},
     "detectors": {"numpy", "torch", "torchvision", "safetensors", "mmdet", "mmcv", "mmengine", "cv2"},
     "cli": set(),
     "progress": {"tqdm"},
@@ -33,10 +33,11 @@ HOMES = {
     "mmcv": "detectors",
     "mmengine": "detectors",
     "h5py": "artifacts",
+    "openvino": "models",
 }
 NOT_IN_CORE = {"argparse", "h5py", "pathlib"}
 NEEDS_A_FOLDER = {"train_detector"}  # mmengine's runner works in a folder, which the command line gives it
-HEAVY = ("torch", "torchvision", "mmdet", "mmcv", "mmengine", "decord", "matplotlib")
+HEAVY = ("torch", "torchvision", "mmdet", "mmcv", "mmengine", "decord", "matplotlib", "openvino")
 
 
 def modules() -> list[Path]:

@@ -16,6 +16,7 @@ _LIBRARIES = (
     "mmdet",
     "numpy",
     "opencv-python-headless",
+    "openvino",
     "torch",
     "torchvision",
 )

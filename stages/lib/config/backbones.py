@@ -13,6 +13,9 @@ Architecture = Literal[
     "r50", "r101", "r101-bn", "r101-50-50", "r101-50-50-plain", "r101-50-101", "r152", "playground"
 ]
 
+EngineName = Literal["torch", "openvino"]
+Precision = Literal["fp32", "bf16", "fp16"]
+
 
 class SamplingConfig(Section):
     """A clip around a keyframe: `fast_frames` frames of the fast pathway, `stride` frames of the constant rate apart."""
@@ -88,7 +91,21 @@ class ExtractConfig(Section):
         description="views of the test; the first is the canonical one that training and banks use",
     )
     batch: int = Field(default=4, ge=1, description="clips per forward pass")
+    engine: EngineName = Field(
+        default="torch",
+        description="what runs the network; openvino: CPU alone, after `pip install openvino`",
+    )
+    precision: Precision = Field(
+        default="fp32",
+        description="numbers of the network; bf16 and fp16 are for CUDA, refused where they are slow or wrong",
+    )
     keep_views: bool = Field(default=False, description="keep the maps of the other views after prediction")
+
+    @model_validator(mode="after")
+    def _check_engine(self) -> Self:
+        if self.engine == "openvino" and self.precision != "fp32":
+            raise ValueError(f"precision {self.precision} is for engine torch; openvino computes in fp32")
+        return self
 
     @model_validator(mode="after")
     def _check_views(self) -> Self:

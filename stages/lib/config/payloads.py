@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from stages.lib.config.backbones import BackboneConfig, SamplingConfig
+from stages.lib.config.backbones import BackboneConfig, EngineName, Precision, SamplingConfig
 from stages.lib.config.base import Section
 from stages.lib.config.decode import DecodeConfig
 from stages.lib.config.detectors import DetectorConfig
@@ -65,6 +65,8 @@ class ExtractPayload(Payload):
     backbone: BackboneConfig
     views: tuple[str, ...]
     batch: int
+    engine: EngineName
+    precision: Precision
 
 
 class BankPayload(Payload):
@@ -137,6 +139,8 @@ def payload(config: Config, stage: str, variant: str) -> Payload:
                 backbone=_inference_only(config.backbones[variant]),
                 views=config.extract.views,
                 batch=config.extract.batch,
+                engine=config.extract.engine,
+                precision=config.extract.precision,
             )
         case "bank":
             return BankPayload(version=version, threads=threads, bank=config.banks[variant])

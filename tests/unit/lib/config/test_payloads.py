@@ -49,6 +49,8 @@ CHANGES: list[tuple[dict[str, Any], set[str]]] = [
     ({"detectors__person__train": {"lr": 0.1}}, {"train_detector"}),
     ({"detectors__person__min_score": 0.2}, {"train_detector", "detect"}),
     ({"extract__batch": 2}, {"extract"}),
+    ({"extract__engine": "openvino"}, {"extract"}),
+    ({"extract__precision": "bf16"}, {"extract"}),
     ({"extract__keep_views": True}, set()),
     ({"banks__acfb__min_score": 0.5}, {"bank"}),
     ({"heads__long__recipe": {"lr": 0.1}}, {"train"}),

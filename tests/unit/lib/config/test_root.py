@@ -36,6 +36,11 @@ FAULTS: list[tuple[str, dict[str, Any], str]] = [
     ("no label map", {"datasets__films__labelmap": None}, "needs sheet and labelmap"),
     ("drawn, with paths", {"datasets__films__synthesized": True}, "takes no videos, sheet or annotations"),
     ("repeated view", {"extract__views": ["s256", "s256"]}, "views repeat"),
+    (
+        "half precision in openvino",
+        {"extract__engine": "openvino", "extract__precision": "bf16"},
+        "openvino computes in fp32",
+    ),
     ("flipped canonical view", {"extract__views": ["s256-flip"]}, "not flipped"),
     ("view above the cache", {"decode__short_side": 300}, "below the largest view, 320"),
     ("too many shards", {"datasets__films__shards": 401}, "datasets.films.shards"),
