@@ -32,7 +32,7 @@ def tables(shift: float = 0.0) -> tuple[Truth, DetectionsTable]:
     boxes = np.array([STILL, WALKER, STILL, WALKER]) + shift
     number = np.full(4, 15, np.int32)
     keys = np.array([1000, 6000, 9000], np.int64)
-    truth = Truth(("film",), video, ms, boxes, number, np.arange(4), np.zeros(3, np.int32), keys, keys / 1000)
+    truth = Truth(("film",), np.zeros(3, np.int32), keys, keys / 1000, video, ms, boxes, number, np.arange(4))
     return truth, DetectionsTable(("film",), video, ms, boxes, number, np.linspace(0.9, 0.6, 4))
 
 
@@ -54,7 +54,7 @@ def test_people_by_what_they_do(record: Record, part: str, box: tuple[float, ...
 
 
 def test_detected_boxes_have_no_identity(record: Record) -> None:
-    with pytest.raises(ValueError, match="nobody in people.csv"):
+    with pytest.raises(ValueError, match="nobody in people"):
         part_of("moves", record, *tables(shift=0.01))
     with pytest.raises(ValueError, match="unknown part"):
         part_of("sideways", record, *tables())
