@@ -283,7 +283,7 @@ def relation_world(folder: Path, kind: str = "acar") -> list[str]:
     with write_artifact(maps, EXTRACT, Provenance("extract", 1, "{}", {"weights": "4" * 64})) as writer:
         world.index.keyframes.write(writer)
         rows = MapWriter(writer, "views/s128/")
-        for _ in world.index.keyframes.keys():
+        for _ in range(len(world.index.keyframes)):
             rows.append(torch.randn(4, 8, 12).numpy())
         rows.finish()
     with open_artifact(write_predict(folder, world, 1.0), PREDICT) as artifact:
