@@ -10,6 +10,7 @@ from stages.report.costs import Cost, spell_bytes, spell_seconds
 from stages.report.coverage import coverage_html, skipped_clips_html
 from stages.report.curves import detector_chart, history_charts, last_numbers
 from stages.report.html import Section, best_cells, details, esc, figure, page, paragraph, table
+from stages.report.looks import CAPTION, Look, look_card
 from stages.report.metrics import DETECTED, UNION, Model, kinds_of, note_on
 from stages.report.pictures import Picture, card
 from stages.report.svg import Bar, bar_chart, colour_of, heat_map, legend
@@ -31,6 +32,8 @@ class Material:
     coverage: Mapping[str, Sequence[Mapping[str, str]]] = field(default_factory=dict)
     costs: Sequence[Cost] = ()
     pictures: Sequence[Picture] = ()
+    relation_head: str = ""
+    looks: Sequence[Look] = ()
     bank: tuple[str, str, str, str] = ("", "", "", "d")
     configuration: str = ""
     origins: Sequence[tuple[str, str]] = ()
@@ -44,6 +47,7 @@ def build_page(material: Material) -> str:
         ("views", "Views and ensemble", _views),
         ("classes", "Classes", _classes),
         ("keyframes", "Keyframes", _keyframes),
+        ("relations", "Where relations look", _relations),
         ("training", "Training", _training),
         ("coverage", "Coverage", _coverage),
         ("cost", "Time and space", _cost),
@@ -54,7 +58,7 @@ def build_page(material: Material) -> str:
         body = maker(material)
         if body:
             sections.append(Section(anchor, title, body))
-        else:
+        elif anchor != "relations":  # a run need not have a head with relations
             absent.append(title)
     if absent:
         text = f"Nothing was given for: {', '.join(absent)}. Runs without ground truth have no results."
@@ -190,6 +194,14 @@ def _keyframes(material: Material) -> str:
     )
     cards = "".join(card(picture) for picture in material.pictures)
     return f'{paragraph(text, "note")}<div class="cards">{cards}</div>'
+
+
+def _relations(material: Material) -> str:
+    if not material.looks:
+        return ""
+    cards = "".join(look_card(look) for look in material.looks)
+    text = CAPTION.format(head=material.relation_head)
+    return f'{paragraph(text, "note")}<div class="cards wide">{cards}</div>'
 
 
 def _training(material: Material) -> str:

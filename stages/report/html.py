@@ -123,6 +123,8 @@ figcaption, .caption { color: var(--dim); font-size: 13px; margin-top: 5px; }
 .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(330px, 1fr)); gap: 18px; }
 .cards figure { margin: 0; border: 1px solid var(--line); border-radius: 6px; padding: 8px; }
 .cards svg { width: 100%; border-radius: 4px; background: #222; }
+.cards.wide { grid-template-columns: repeat(auto-fill, minmax(500px, 1fr)); }
+.looks { display: grid; grid-template-columns: 1fr 1fr; gap: 8px; }
 .people { list-style: none; margin: 6px 0 0; padding: 0; font-size: 13.5px; }
 .people li { padding: 2px 0; border-top: 1px dotted var(--line); }
 .people b { margin-right: 6px; }

@@ -9,12 +9,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from stages.lib.artifacts.frames import FrameReader
+from stages.lib.artifacts.attention import Attention
 from stages.lib.artifacts.loading import joint_fingerprint, load_index, load_predictions
 from stages.lib.artifacts.predictions import DETECTED
 from stages.lib.artifacts.reader import open_artifact
-from stages.lib.artifacts.schemas import DECODE
-from stages.lib.artifacts.scored import evaluated_rows, matching_rows
+from stages.lib.artifacts.schemas import ATTENTION
+from stages.lib.artifacts.scored import matching_rows
 from stages.lib.cli import by_name, named_path, parse, run_stage, stage_parser
 from stages.lib.config.load import check
 from stages.lib.config.payloads import ReportPayload
@@ -23,9 +23,12 @@ from stages.lib.config.root import Config
 from stages.lib.config.versions import VERSIONS
 from stages.lib.errors import StageError
 from stages.lib.files import file_sha, write_text
+from stages.report.choice import split_to_show
 from stages.report.core import Material, build_page, plain_tables
 from stages.report.costs import stage_costs
 from stages.report.coverage import read_coverage
+from stages.report.frames import find_frames, stored_frame
+from stages.report.looks import Look
 from stages.report.metrics import read_models
 from stages.report.pictures import Picture, choose, people_of
 
@@ -40,6 +43,7 @@ _FILES = (
     ("--index", "DATASET", "files of index (pictures)"),
     ("--decode", "DATASET", "files of decode (pictures)"),
     ("--scores", "DATASET", "files of predict or ensemble whose answers are shown (pictures)"),
+    ("--attention", "DATASET", "files of report attention (pictures of relations; they need --decode)"),
 )
 
 
@@ -72,6 +76,7 @@ def main(argv: Sequence[str]) -> int:
 def _work(args: argparse.Namespace, payload: ReportPayload, text: str) -> dict[str, object]:
     histories = {name: _json(paths[0]) for name, paths in by_name(args.histories).items()}
     persons = _json(args.persons) if args.persons else {}
+    relation_head, looks = _looks(args)
     material = Material(
         run=payload.run,
         models=read_models(by_name(args.metrics)),
@@ -84,13 +89,20 @@ def _work(args: argparse.Namespace, payload: ReportPayload, text: str) -> dict[s
         },
         costs=stage_costs(args.benchmarks, args.results, list(VERSIONS), _configuration(args.configuration)),
         pictures=_pictures(args, payload.report),
+        relation_head=relation_head,
+        looks=looks,
         bank=(*args.bank, args.bank_kind),
         configuration=args.configuration.read_text() if args.configuration else "",
         origins=_origins(args),
     )
     write_text(args.out_dir / "report.html", build_page(material))
     write_text(args.out_dir / "table.txt", plain_tables(material))
-    return {"models": len(material.models), "pictures": len(material.pictures), "trainings": len(histories)}
+    return {
+        "models": len(material.models),
+        "pictures": len(material.pictures),
+        "relations": len(looks),
+        "trainings": len(histories),
+    }
 
 
 def _configuration(path: Path | None) -> Config | None:
@@ -110,7 +122,7 @@ def _json(path: Path) -> Any:
 def _origins(args: argparse.Namespace) -> list[tuple[str, str]]:
     """Fingerprints of artifacts (all shards of a data set as one), and sha256 of the other files."""
     found = []
-    for flag in ("index", "decode", "scores"):
+    for flag in ("index", "decode", "scores", "attention"):
         for name, paths in by_name(getattr(args, flag)).items():
             marks = []
             for path in paths:
@@ -140,15 +152,14 @@ def _pictures_of(
 ) -> list[Picture]:
     index, _ = load_index(files["index"], name)
     predictions, _ = load_predictions(files["scores"], name)
-    splits = [split] if split else sorted(set(index.split), key=lambda found: found != "val")
-    rows = next((found for found in (evaluated_rows(index, one) for one in splits) if len(found)), None)
-    if rows is None or count == 0 or not index.classes.ids:
+    rows = split_to_show(index, split)
+    if len(rows) == 0 or count == 0 or not index.classes.ids:
         return []
     keys = index.keyframes.keys()
     with ExitStack() as stack:
-        frames = _frames(files["decode"], stack)
+        frames = find_frames(files["decode"], stack)
         shown = choose(index, rows[[keys[k] in frames for k in rows]], count)
-        stored = [_stored(*frames[keys[k]]) for k in shown]
+        stored = [stored_frame(*frames[keys[k]]) for k in shown]
     place = matching_rows(index, shown, predictions.keyframes, name)
     boxset = predictions.boxset(DETECTED, name).take(place)
     probabilities = boxset.probabilities(tuple(boxset.values), predictions.classes.pose_indices(), "logit")
@@ -173,16 +184,33 @@ def _pictures_of(
     return pictures
 
 
-def _frames(paths: Sequence[Path], stack: ExitStack) -> dict[tuple[str, int], tuple[FrameReader, int]]:
-    """Where each keyframe that could be decoded is stored; the files stay open as long as the stack."""
-    found: dict[tuple[str, int], tuple[FrameReader, int]] = {}
-    for path in paths:
-        reader = FrameReader(stack.enter_context(open_artifact(path, DECODE)))
-        found |= {key: (reader, k) for k, key in enumerate(reader.keyframes.keys()) if reader.has_key(k)}
-    return found
+def _looks(args: argparse.Namespace) -> tuple[str, list[Look]]:
+    """The head whose relations are shown, and a picture for each person whose keyframe is stored."""
+    head, looks, decoded = "", [], by_name(args.decode)
+    for name, paths in by_name(args.attention).items():
+        with ExitStack() as stack:
+            frames = find_frames(decoded.get(name, []), stack)
+            for path in paths:
+                found = Attention.read(stack.enter_context(open_artifact(path, ATTENTION)))
+                head = found.head
+                for number, key in enumerate(found.keyframes.keys()):
+                    if key in frames:
+                        looks.append(_look(name, found, number, *stored_frame(*frames[key])))
+    return head, looks
 
 
-def _stored(reader: FrameReader, keyframe: int) -> tuple[bytes, tuple[int, int]]:
-    """JPEG bytes, and width and height in pixels, of one keyframe."""
-    width, height = reader.key_size[reader.keyframes.video[keyframe]].tolist()
-    return reader.key(keyframe), (width, height)
+def _look(dataset: str, found: Attention, number: int, jpeg: bytes, size: tuple[int, int]) -> Look:
+    video, time = found.keyframes.keys()[number]
+    rows = found.boxes.of(number)
+    height, width = found.context_M2[number].tolist()
+    return Look(
+        title=f"{dataset}: {video} at {time / 1000:g} s",
+        jpeg=jpeg,
+        size=size,
+        boxes=tuple(tuple(box) for box in found.boxes.boxes[rows].tolist()),
+        own=int(found.box_M[number]) - rows.start,
+        action=found.class_names[number],
+        probability=float(found.probability_M[number]),
+        context=(height, width),
+        maps_2hw=found.maps[number],
+    )

@@ -19,6 +19,7 @@ FINGERPRINTS = {
     ("bank", 1): "ed04fbebc21a024c34167d2ab3807ef6687c03aedbaa059a14997c5dab7648a8",
     ("predict", 1): "fdaa87ab9cab82d4734e51f8a5981ccb5387317044bfaeeb11e5278148921c96",
     ("predict", 2): "153ef1aa14ed73919fb2a21cb59709aff751891c50c5bcc9dd97b1faff696161",
+    ("attention", 1): "ac728275e84103fc01e7e9b0eac91ab706e3cd38d0ff94056b6bb1212d7c3a4e",
     ("ensemble", 1): "07849f33a2c06b9bf7eff97f41b2b2adf846fb0c152cb6b6a753212c284874b4",
 }
 

@@ -14,7 +14,7 @@ from stages.lib.artifacts.schemas import SCHEMAS, Schema
 from stages.lib.artifacts.writer import write_artifact
 
 FOLDER = Path(__file__).parent
-SIZES = {"V": 2, "K": 3, "N": 4, "A": 2, "F": 2, "B": 6, "S": 2, "C": 3, "h": 2, "w": 2, "M": 2}
+SIZES = {"V": 2, "K": 3, "N": 4, "A": 2, "F": 2, "B": 6, "S": 2, "C": 3, "h": 2, "w": 2, "M": 2, "H": 1}
 STARS = {"boxsets": "detected", "logits": "s128", "views": "s128", "maps": "2x2"}
 
 

@@ -12,14 +12,28 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from stages.evaluate.__main__ import main as evaluate_main
+from stages.inspect.__main__ import main as inspect_main
 from stages.lib.annotations.ava_csv import read_detections
+from stages.lib.artifacts.maps import MapWriter
+from stages.lib.artifacts.predictions import Predictions
+from stages.lib.artifacts.provenance import Provenance
+from stages.lib.artifacts.reader import open_artifact
+from stages.lib.artifacts.schemas import EXTRACT, PREDICT
+from stages.lib.artifacts.writer import write_artifact
+from stages.lib.config.payloads import RelationsPayload
+from stages.lib.config.versions import VERSIONS
+from stages.lib.models.builders import build_head
+from stages.lib.models.runtime import keep_threads
+from stages.lib.models.weights import save_weights
 from stages.lib.video.source import open_video
 from stages.lib.video.writer import VideoWriter
 from stages.report.__main__ import main
-from tests.integration.commands import evaluate_config, named, report_config
+from tests.integration.commands import evaluate_config, named, report_config, write_config
 from tests.integration.small_run import (
+    CLASSES,
     World,
     detected_boxes,
     draw_world,
@@ -247,3 +261,70 @@ def test_no_people_at_all(tmp_path: Path) -> None:
     )
     assert videos(tmp_path, replace(world, index=nobody, seed=11), manifest) == 0
     assert (tmp_path / "out" / "a.mp4").exists()
+
+
+def relation_world(folder: Path, kind: str = "acar") -> list[str]:
+    """Flags for the relations of the clips: a head of random weights, maps that fit it, and its predictions."""
+    world, weights = WORLDS["clips"][0], folder / "head.safetensors"
+    torch.manual_seed(0)
+    head = build_head(kind, channels=4, classes=len(CLASSES.ids), reduce=6, hidden=5)
+    facts = {
+        "family": "head",
+        "kind": kind,
+        "channels": 4,
+        "reduce": 6,
+        "hidden": 5,
+        "depth": 1,
+        "output_kernel": 1,
+    }
+    facts |= {"class_ids": CLASSES.ids, "class_names": CLASSES.names, "backbone_sha": "4" * 64}
+    mark = save_weights(weights, head.state_dict(), facts)
+    maps = folder / "maps.h5"
+    with write_artifact(maps, EXTRACT, Provenance("extract", 1, "{}", {"weights": "4" * 64})) as writer:
+        world.index.keyframes.write(writer)
+        rows = MapWriter(writer, "views/s128/")
+        for _ in range(len(world.index.keyframes)):
+            rows.append(torch.randn(4, 8, 12).numpy())
+        rows.finish()
+    with open_artifact(write_predict(folder, world, 1.0), PREDICT) as artifact:
+        predictions = Predictions.read(artifact)
+    with write_artifact(
+        folder / "predict.h5", PREDICT, Provenance("predict", 1, "{}", {"weights": mark})
+    ) as writer:
+        predictions.write(writer)
+    payload = RelationsPayload(version=VERSIONS["report"], threads=1, relations=3)
+    words = ["attention", "--config", str(write_config(folder / "relations.json", payload))]
+    words += ["--index", str(write_index(folder, world)), "--maps", str(maps), "--name", "acar/seed0"]
+    return [*words, "--predictions", str(folder / "predict.h5"), "--weights", str(weights)]
+
+
+def test_relations_are_read_checked_and_drawn(
+    run: tuple[Path, Files, Files, Files], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = relation_world(tmp_path)
+    with keep_threads():
+        for name in ("a.h5", "b.h5"):
+            assert main([*words, "--out", str(tmp_path / name)]) == 0
+    assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
+    assert inspect_main(["check", str(tmp_path / "a.h5")]) == 0
+    assert page(run, tmp_path, "--attention", f"clips={tmp_path / 'a.h5'}") == 0
+    section = (
+        (tmp_path / "report.html").read_text().split("<h2>Where relations look</h2>")[1].split("<h2>")[0]
+    )
+    assert section.count("data:image/jpeg;base64,") in (2, 4, 6), "two for each person whose frame is stored"
+    assert page(run, tmp_path) == 0
+    assert "<h2>Where relations look</h2>" not in (tmp_path / "report.html").read_text()
+    capfd.readouterr()
+
+
+def test_relations_of_a_wrong_head_are_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    out = ["--out", str(tmp_path / "out.h5")]
+    with keep_threads():
+        assert main([*relation_world(tmp_path, "linear"), *out]) == 2
+        assert "a head of kind linear has no relations" in capfd.readouterr().err
+        words = relation_world(tmp_path)
+        foreign = write_predict(tmp_path, WORLDS["clips"][0], 0.5)
+        words[words.index("--predictions") + 1] = str(foreign)
+        assert main([*words, *out]) == 2
+        assert "was made with weights 222222222222" in capfd.readouterr().err
+    assert not (tmp_path / "out.h5").exists()

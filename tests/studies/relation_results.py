@@ -6,7 +6,7 @@ R resamples, C classes. A run is one head on one backbone with one seed.
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,19 +24,59 @@ from stages.lib.metrics.bootstrap import draw_videos, interval_of, resampled_ap
 from stages.lib.metrics.tables import DetectionsTable, Truth, concat_detections, concat_truths
 
 SPLIT = "test"
+BOX_DIGITS = 1e-3
+"""People.csv has six decimals of a box, AVA's csv three."""
 Key = tuple[str, int]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 
+NEAR_SECONDS = 4.0
+Box = tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Record:
+    """What the hidden record knows of the test keyframes: s to the nearest cut, and each person's box and whether it moves.
+
+    Somebody moves who walks in any second of the scene; everybody else stands or sits where they are.
+    """
+
+    cut: dict[Key, float]
+    moves: dict[Key, dict[Box, bool]]
+
+    def keys(self, part: str) -> set[Key]:
+        """Keyframes with the nearest cut, before or after, up to 4 s away (`near`), or further away (`far`)."""
+        return {key for key, seconds in self.cut.items() if (seconds <= NEAR_SECONDS) == (part == "near")}
+
+    def group(
+        self, part: str, videos: Sequence[str], video: NDArray[np.int32], ms: NDArray[np.int64], boxes: Floats
+    ) -> Bools:
+        """Which rows show somebody who moves (`moves`), or stays in place (`stays`).
+
+        Raises:
+            ValueError: a box is nobody's: these are not ground-truth boxes, or another world's.
+        """
+        kept = np.zeros(len(video), bool)
+        for row, (v, t) in enumerate(zip(video, ms.tolist(), strict=True)):
+            people = self.moves.get((videos[v], t), {})
+            gaps = {box: float(np.abs(np.array(box) - boxes[row]).max()) for box in people}
+            nearest = min(gaps, key=gaps.__getitem__, default=None)
+            if nearest is None or gaps[nearest] > BOX_DIGITS:
+                raise ValueError(f"nobody in people.csv has box {boxes[row]} of {videos[v]} at {t} ms")
+            kept[row] = people[nearest] == (part == "moves")
+        return kept
+
+
 @dataclass(frozen=True)
 class World:
-    """The test world: its classes and their kinds, its truth, and on which keyframes an event of each class is live."""
+    """The test world: classes and their kinds, truth, on which keyframes an event of each class is live, hidden record."""
 
     class_ids: tuple[int, ...]
     kinds: dict[int, str]
     truth: Truth
     live: dict[int, set[Key]]
+    record: Record
 
 
 @dataclass(frozen=True)
@@ -78,12 +118,19 @@ class Study:
         ]
 
     def result(self, run: str, boxset: str = DETECTED, views: str = "", part: str = "all") -> Result:
-        """Matches and APs of one run; `part` is all, or pause: kind d where no event is live."""
+        """Matches and APs of one run.
+
+        `part` is all; pause: kind d where no event is live; near or far: keyframes by the nearest cut; moves or stays:
+        people by what they do (ground-truth boxes only, which have identities).
+        """
         key = (run, boxset, views or self.config.extract.views[0], part)
         if key not in self._results:
             detections = self._detections(run, boxset, key[2])
             if part == "pause":
                 self._results[key] = self._pauses(detections)
+            elif part != "all":
+                tables = part_of(part, self.world.record, self.world.truth, detections)
+                self._results[key] = frame_map(*tables, self.world.class_ids)
             else:
                 self._results[key] = frame_map(self.world.truth, detections, self.world.class_ids)
         return self._results[key]
@@ -148,6 +195,32 @@ class Study:
         return frame_map(*tables, self.world.class_ids, "strict")
 
 
+def part_of(
+    part: str, record: Record, truth: Truth, detections: DetectionsTable
+) -> tuple[Truth, DetectionsTable]:
+    """The rows of one part of the world: keyframes that are near a cut or far from it, people who move or stay."""
+    if part in ("near", "far"):
+        evaluated = {
+            (truth.videos[v], t) for v, t in zip(truth.key_video, truth.key_ms.tolist(), strict=True)
+        }
+        return away_from(evaluated - record.keys(part), truth, detections)
+    if part not in ("moves", "stays"):
+        raise ValueError(f"unknown part {part!r}: near, far, moves or stays")
+    return (
+        select_truth(
+            truth,
+            record.group(part, truth.videos, truth.video, truth.timestamp_ms, truth.boxes),
+            np.ones(len(truth.key_ms), bool),
+        ),
+        select_detections(
+            detections,
+            record.group(
+                part, detections.videos, detections.video, detections.timestamp_ms, detections.boxes
+            ),
+        ),
+    )
+
+
 def away_from(
     keyframes: set[Key], truth: Truth, detections: DetectionsTable
 ) -> tuple[Truth, DetectionsTable]:
@@ -193,17 +266,31 @@ def select_detections(detections: DetectionsTable, rows: Bools) -> DetectionsTab
 
 
 def read_world(root: Path, config: Config, indexes: Mapping[str, Index]) -> World:
-    """Classes and truth from the indexes; from the hidden record of the drawn people when events of kind d are live."""
+    """Classes and truth from the indexes; from the hidden record of the drawn people events, cuts and who moves."""
     kinds: dict[int, str] = {}
     live: dict[int, set[Key]] = {}
+    record = Record({}, {})
     for dataset in config.annotated:
         folder = root / "synthesize" / dataset / "annotations"
         kinds |= read_kinds(folder / "action_kinds.csv")
-        with (folder / "people.csv").open() as file:
-            for row in csv.DictReader(file):
-                if (row["split"], row["kind"], row["phase"]) == (SPLIT, "d", "live"):
-                    key = (row["video"], round(float(row["timestamp"]) * 1000))
-                    live.setdefault(int(row["matched_class"]), set()).add(key)
+        for row in _people(folder / "people.csv"):
+            key = (row["video"], round(float(row["timestamp"]) * 1000))
+            if (row["kind"], row["phase"]) == ("d", "live"):
+                live.setdefault(int(row["matched_class"]), set()).add(key)
+            add_person(record, key, row)
     truth = concat_truths([truth_table(index, evaluated_rows(index, SPLIT)) for index in indexes.values()])
     ids = next(iter(indexes.values())).classes.ids
-    return World(ids, kinds, truth, {number: live.get(number, set()) for number in ids})
+    return World(ids, kinds, truth, {number: live.get(number, set()) for number in ids}, record)
+
+
+def add_person(record: Record, key: Key, row: Mapping[str, str]) -> None:
+    """Note one row of people.csv."""
+    record.cut[key] = min(float(row["seconds_since_cut"]), float(row["seconds_to_cut"]))
+    box = tuple(float(row[side]) for side in ("x1", "y1", "x2", "y2"))
+    record.moves.setdefault(key, {})[box] = row["moved"] == "1"
+
+
+def _people(path: Path) -> Iterator[dict[str, str]]:
+    """Rows of people.csv that belong to the test world."""
+    with path.open() as file:
+        yield from (row for row in csv.DictReader(file) if row["split"] == SPLIT)

@@ -22,13 +22,15 @@ from stages.lib.artifacts.predictions import DETECTED, TRUTH
 from stages.lib.config.load import load_config
 from stages.lib.config.root import Config
 from stages.report.metrics import read_models
-from tests.studies.relation_results import Study
+from tests.studies.relation_results import NEAR_SECONDS, Study
 
 COMMAND = "python -m tests.studies.relation_study"
 CONFIGS = ("configs/relation-study.yaml",)
 QUICK = (*CONFIGS, "tests/studies/relation-study-quick.yaml")
 KINDS = ("a", "b", "c", "d")
 HEADS = ("linear", "linear-afb", "acar", "acar-afb", "acar-acfb", "acar-w0")
+PART_KINDS = ("b", "c", "d")
+PART_HEADS = ("acar", "acar-acfb", "acar-w0")
 TITLES = {
     "linear": "Linear",
     "linear-afb": "Linear + AFB",
@@ -51,6 +53,31 @@ def table(study: Study) -> Iterator[str]:
         cells = [study.figure(kind, runs).text() for kind in KINDS]
         cells += [study.figure("d", runs, part="pause").text(), study.figure(None, runs).text()]
         yield f"| {TITLES[head]} | {len(runs)} | " + " | ".join(cells) + " |"
+
+
+def parts_table(study: Study) -> Iterator[str]:
+    """Kind d near cuts and far from them, and kinds b to d of people who move and who stay in place."""
+    record = study.world.record
+    near, far = (len(record.keys(part)) for part in ("near", "far"))
+    yield (
+        f"| head | d, cut ≤ {NEAR_SECONDS:g} s away ({near} keyframes) | d, cut further away ({far}) | "
+        + " | ".join(
+            f"{kind}, {text}"
+            for kind in PART_KINDS
+            for text in ("who walks in the scene", "who stays in place")
+        )
+        + " |"
+    )
+    yield "|" + "---|" * (3 + 2 * len(PART_KINDS))
+    for head in PART_HEADS:
+        runs = study.runs(head)
+        cells = [study.figure("d", runs, part=part).text() for part in ("near", "far")]
+        cells += [
+            study.figure(kind, runs, part=part, boxset=TRUTH).text()
+            for kind in PART_KINDS
+            for part in ("moves", "stays")
+        ]
+        yield f"| {TITLES[head]} | " + " | ".join(cells) + " |"
 
 
 @dataclass(frozen=True)
@@ -130,6 +157,14 @@ def page(study: Study, seconds: float) -> str:
         "(two backbone seeds, three head seeds), 95 % bootstrap interval over videos, ± standard deviation of the runs.",
         "",
         *table(study),
+        "",
+        "## Cuts and people who walk",
+        "",
+        "The same heads where the nearest cut, before or after the keyframe, is near or far (detected boxes; a window of ten",
+        "seconds reaches across it nearly everywhere, and what lies behind it is another scene), and for people who walk in",
+        "some second of the scene against all others (ground-truth boxes, because only they have identities).",
+        "",
+        *parts_table(study),
         "",
         "## Claims",
         "",

@@ -51,8 +51,38 @@ def test_playground(tmp_path: Path) -> None:
         "predict": shards * heads,
         "ensemble": len(config["ensembles"]),
         "evaluate": heads + len(config["ensembles"]),
+        "attention": 2,
         "report": 1,
     }
+
+
+def test_a_run_without_relations_shows_none(tmp_path: Path) -> None:
+    config = read_config("playground")
+    config["heads"] = {key: head for key, head in config["heads"].items() if key.startswith("linear")}
+    config["ensembles"] = {"all": {"members": list(config["heads"])}}
+    config["banks"].pop("acfb")
+    counts = with_stubs(tmp_path / "linear", config).counts()
+    assert "attention" not in counts and counts["report"] == 1
+    flow = with_stubs(tmp_path / "off", "playground")
+    assert "attention" not in flow.counts(config={"report": {"relations": 0}})
+
+
+def test_relations_are_shown_of_the_head_without_a_bank(tmp_path: Path) -> None:
+    flow = with_stubs(tmp_path, "playground")
+    flow.snakemake("--until", "attention")
+    jobs = [job["words"] for job in flow.jobs() if "attention" in job["words"][:1]]
+    assert sorted(values(words, "--out")[0].rpartition("/")[2] for words in jobs) == [
+        "playground-clips.h5",
+        "playground-movies.h5",
+    ]
+    for words in jobs:
+        assert values(words, "--name") == ["acar/seed0"]
+        assert values(words, "--weights") == ["results/playground/train/acar/seed0/weights.safetensors"]
+        assert (
+            len(values(words, "--maps"))
+            == len(values(words, "--predictions"))
+            == len(values(words, "--index"))
+        )
 
 
 def test_a_further_detector_is_only_measured(tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ from stages.lib.config.made import belongs, made
 from tests.workflow.flow import Flow, read_config, with_stubs
 
 AFTER_PREDICT = {"predict", "ensemble", "evaluate", "report"}
+SHOWN = {"attention"}  # the relations of head acar
 AFTER_TRAIN = {"train"} | AFTER_PREDICT
-AFTER_EXTRACT = {"extract", "bank"} | AFTER_TRAIN
+AFTER_EXTRACT = {"extract", "bank"} | AFTER_TRAIN | SHOWN
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ def test_a_second_run_does_nothing(done: Flow) -> None:
 # change of the configuration -> rules that run (besides `config`, which rewrites the settings that changed)
 MATRIX: list[tuple[dict[str, Any], set[str]]] = [
     ({"heads": {"linear": {"recipe": {"lr": 0.004}}}}, AFTER_TRAIN),
-    ({"heads": {"acar": {"recipe": {"lr": 0.004}}}}, {"bank"} | AFTER_TRAIN),
+    ({"heads": {"acar": {"recipe": {"lr": 0.004}}}}, {"bank"} | AFTER_TRAIN | SHOWN),
     ({"heads": {"linear": {"splits": ["train", "val"]}}}, AFTER_TRAIN),
     ({"heads": {"linear": {"min_score": 0.4}}}, AFTER_PREDICT),
     ({"backbones": {"small": {"pretrain": {"epochs": 7}}}}, {"pretrain"} | AFTER_EXTRACT),
@@ -41,11 +42,12 @@ MATRIX: list[tuple[dict[str, Any], set[str]]] = [
     ({"banks": {"acfb": {"min_score": 0.6}}}, {"bank"} | AFTER_TRAIN),
     (
         {"detectors": {"clips": {"train": {"lr": 0.01}}}},
-        {"train_detector", "detect", "persons", "bank"} | AFTER_TRAIN,
+        {"train_detector", "detect", "persons", "bank"} | AFTER_TRAIN | SHOWN,
     ),
     ({"ensembles": {"all": {"power": 2.0}}}, {"ensemble", "evaluate", "report"}),
-    ({"evaluate": {"iou": 0.6}}, {"ensemble", "evaluate", "persons", "report"}),
+    ({"evaluate": {"iou": 0.6}}, {"ensemble", "evaluate", "persons", "report"} | SHOWN),
     ({"report": {"keyframes": 5}}, {"report"}),
+    ({"report": {"relations": 5}}, {"report"} | SHOWN),
 ]
 
 

@@ -116,6 +116,7 @@ def test_it_ends_with_a_report(project: Project) -> None:
     page = (project.folder / RUN / "report/report.html").read_text()
     table = (project.folder / RUN / "report/table.txt").read_text()
     assert "<svg" in page
+    assert "<h2>Where relations look</h2>" in page
     assert all(head in page for head in HEADS)
     assert all(head in table for head in HEADS)
 
@@ -123,7 +124,7 @@ def test_it_ends_with_a_report(project: Project) -> None:
 def test_every_artifact_is_whole(project: Project) -> None:
     files = sorted((project.folder / RUN).rglob("*.h5"))
     stages = {path.relative_to(project.folder / RUN).parts[0] for path in files}
-    assert stages == {"index", "decode", "detect", "extract", "bank", "predict", "ensemble"}
+    assert stages == {"index", "decode", "detect", "extract", "bank", "predict", "ensemble", "attention"}
     project.run("python -m stages.inspect check " + " ".join(map(str, files)))
 
 

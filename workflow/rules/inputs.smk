@@ -228,6 +228,20 @@ SHOWN = next(iter(CONFIG.ensembles), HEADS[-1])
 PLAYGROUND_WEIGHTS = [path for key, path, _ in given_paths(CONFIG) if path.startswith("results/playground/")]
 
 
+# The head, with its first seed, whose relations are shown; empty where no head has any.
+RELATION = (
+    f"{CONFIG.relation_head}/seed{CONFIG.heads[CONFIG.relation_head].seeds[0]}"
+    if CONFIG.relation_head
+    else ""
+)
+
+
+def relations():
+    """(data set, file) of the people whose relations are shown."""
+    datasets = CONFIG.annotated if RELATION else ()
+    return [(dataset, f"{RESULTS}/attention/{dataset}.h5") for dataset in datasets]
+
+
 def metrics():
     """(head or ensemble, its metrics), several times the same head where it has several seeds."""
     return [(Path(model).parts[0], f"{RESULTS}/evaluate/{model}/metrics.json") for model in MODELS]

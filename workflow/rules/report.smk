@@ -1,8 +1,51 @@
 """report: what the run found.
 
+attention   where the relations of a few people of one data set look, for the page
 report      one self-contained html page about the annotated data sets, and its main table as text
 annotate    csv of all detections and annotated videos of a data set without ground truth
 """
+
+
+rule attention:
+    """Where the relations of one head look; a few keyframes, so no job for a GPU."""
+    input:
+        config="<results>/config/report/relations.json",
+        index=lambda wildcards: shards_of("index", [wildcards.dataset]),
+        maps=lambda wildcards: shards_of(
+            f"extract/{CONFIG.heads[CONFIG.relation_head].backbone}", [wildcards.dataset]
+        ),
+        predictions=lambda wildcards: shards_of(f"predict/{RELATION}", [wildcards.dataset]),
+        metrics=f"{RESULTS}/evaluate/{RELATION}/metrics.json",
+        weights=lambda wildcards: head_weights(CONFIG.relation_head, RELATION.rpartition("seed")[2]),
+    output:
+        "<results>/attention/{dataset}.h5",
+    log:
+        "<logs>/attention/{dataset}.log",
+    benchmark:
+        "<benchmarks>/attention/{dataset}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: TORCH_THREADS
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(60),
+    params:
+        sha=lambda wildcards: text_sha(settings("report", "relations")),
+        name=RELATION,
+    shell:
+        "python -m stages.report attention"
+        " --config {input.config:q}"
+        " --config-sha {params.sha}"
+        " --refusal {log:q}.refused"
+        " --device cpu"
+        " --index {input.index:q}"
+        " --maps {input.maps:q}"
+        " --predictions {input.predictions:q}"
+        " --weights {input.weights:q}"
+        " --name {params.name:q}"
+        " --metrics {input.metrics:q}"
+        " --out {output:q}"
+        " > {log:q} 2>&1"
 
 
 rule report:
@@ -17,6 +60,7 @@ rule report:
         index=shards_of("index", CONFIG.annotated),
         decode=shards_of("decode", CONFIG.annotated),
         scores=scores(SHOWN),
+        attention=[path for _, path in relations()],
         weights=f"{RESULTS}/ensemble/{SHOWN}/weights.json" if SHOWN in CONFIG.ensembles else [],
     output:
         page=report(
@@ -48,6 +92,7 @@ rule report:
         decode=named("decode", CONFIG.annotated),
         scores=score_flags(SHOWN)[1:],
         weights=lambda wildcards, input: optional("--weights", input.weights),
+        attention=listed("--attention", relations()),
         bank=bank_claim(),
         benchmarks=lambda wildcards: f"benchmarks/{CONFIG.run}",
         results=lambda wildcards: RESULTS,
@@ -64,6 +109,7 @@ rule report:
         " --index {params.index:q}"
         " --decode {params.decode:q}"
         " --scores {params.scores:q}"
+        " {params.attention:q}"
         " {params.weights:q}"
         " {params.bank:q}"
         " --benchmarks {params.benchmarks:q}"

@@ -1,6 +1,7 @@
 """The closed list of artifact schemas: what stands in each file, in which type, shape and unit.
 
-K keyframes, N boxes, V videos, F frames, S stored maps, C channels, h x w grid, A classes, M members.
+K keyframes, N boxes, V videos, F frames, S stored maps, C channels, h x w grid, A classes,
+M members of an ensemble, or people shown.
 `*` in a name stands for one part that varies: a grid (`8x16`), a view (`s256-flip`), a box set (`detected`).
 """
 
@@ -169,4 +170,24 @@ ENSEMBLE: Final = Schema(
         "boxsets/*/probabilities": Array("f4", "N,A", "fused probabilities"),
     },
 )
-SCHEMAS: Final = {s.name: s for s in (INDEX, DECODE, DETECT, EXTRACT, BANK, PREDICT, ENSEMBLE)}
+ATTENTION: Final = Schema(
+    "attention",
+    1,
+    "where the relations of a few people look: the last HR2O layer of one head, canonical view, no bank",
+    {
+        **_KEYFRAMES,
+        **_BOXES,
+        "head": Array("S", "H", "the head and its seed, one text"),
+        "shown/box": Array("i4", "M", "row in boxes of the person whose relation is shown"),
+        "shown/class_id": Array("i4", "M", "official id of the class whose score is shown"),
+        "shown/class_name": Array("S", "M", "its name"),
+        "shown/probability": Array("f4", "M", "its probability in the head's prediction, canonical view"),
+        "shown/context": Array("i4", "M,2", "height and width of the context map"),
+        "grid": Array("i4", "M,2", "height and width of the relation map"),
+        "row": Array("i8", "M", "row in maps/<height>x<width>"),
+        "maps/*": Array(
+            "f2", "S,2,h,w", "what reading the others changes (a norm), and the relation's part of the logit"
+        ),
+    },
+)
+SCHEMAS: Final = {s.name: s for s in (INDEX, DECODE, DETECT, EXTRACT, BANK, PREDICT, ENSEMBLE, ATTENTION)}

@@ -33,6 +33,7 @@ def made(config: Config) -> dict[str, frozenset[Parts]]:
         "train": [(key, seed) for key, seed in seeds if not config.heads[key].weights],
         "predict": [(*seed, *shard) for seed in seeds for shard in shards],
         "ensemble": [(key,) for key in config.ensembles],
+        "attention": [(key,) for key in config.annotated if config.relation_head],
         "evaluate": [*seeds, *((key,) for key in config.ensembles), ("persons",)],
     }
     found = {stage: frozenset(names) for stage, names in parts.items()}
@@ -66,4 +67,5 @@ def _detections(config: Config, shards: Iterable[tuple[str, str]]) -> Iterator[P
 def _settings(found: Mapping[str, frozenset[Parts]]) -> frozenset[Parts]:
     """(stage, variant) of the files of settings."""
     whole = {(stage, "all") for stage in ("evaluate", "report", "run")}
+    whole.add(("report", "relations"))
     return frozenset(whole | {(stage, parts[0]) for stage, names in found.items() for parts in names})

@@ -100,6 +100,11 @@ class ReportPayload(Payload):
     run: str
 
 
+class RelationsPayload(Payload):
+    threads: int
+    relations: int
+
+
 def _inference_only(backbone: BackboneConfig) -> BackboneConfig:
     """The backbone without its training recipe, so that a change of the recipe acts only through the weights."""
     return backbone.model_copy(update={"pretrain": None, "weights": "given"})
@@ -112,7 +117,7 @@ def _own_part(world: SynthesizeConfig, dataset: str) -> SynthesizeConfig:
 
 
 def payload(config: Config, stage: str, variant: str) -> Payload:
-    """The payload of `stage` for `variant` (a data set, detector, backbone, bank, head, ensemble or `all`)."""
+    """The payload of `stage` for `variant` (a data set, detector, backbone, bank, head, ensemble, `all` or `relations`)."""
     version, threads = VERSIONS[stage], config.threads
     match stage:
         case "synthesize":
@@ -162,6 +167,8 @@ def payload(config: Config, stage: str, variant: str) -> Payload:
             )
         case "evaluate":
             return EvaluatePayload(version=version, evaluate=config.evaluate)
+        case "report" if variant == "relations":
+            return RelationsPayload(version=version, threads=threads, relations=config.report.relations)
         case "report":
             return ReportPayload(version=version, report=config.report, run=config.run)
     raise AssertionError(f"no payload for stage {stage}")

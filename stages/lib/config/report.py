@@ -14,6 +14,9 @@ class ReportConfig(Section):
     keyframes: int = Field(
         default=12, ge=0, description="validation keyframes shown with truth and predictions"
     )
+    relations: int = Field(
+        default=4, ge=0, description="people of each data set whose relation is drawn over the frame"
+    )
     top: int = Field(default=3, ge=1, description="actions written beside a person")
     min_probability: Fraction = Field(
         default=0.3, description="actions below this probability are not written"

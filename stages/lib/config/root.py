@@ -53,6 +53,13 @@ class Config(Section):
         keys = {key for data in self.datasets.values() for key in (data.detector, *data.compare_detectors)}
         return tuple(sorted(key for key in keys if key is not None))
 
+    @property
+    def relation_head(self) -> str | None:
+        """Key of the head whose relations the report shows: the first of kind acar, else the first ACAR with a bank."""
+        acar = [key for key, head in self.heads.items() if head.kind.startswith("acar")]
+        plain = [key for key in acar if self.heads[key].kind == "acar"]
+        return next(iter(plain + acar), None) if self.report.relations else None
+
     def training_sets(self, head: str) -> tuple[str, ...]:
         """Keys of the data sets a head is trained on."""
         return self.heads[head].datasets or self.annotated

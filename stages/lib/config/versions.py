@@ -17,5 +17,5 @@ VERSIONS: Final[dict[str, int]] = {
     "predict": 2,
     "ensemble": 1,
     "evaluate": 1,
-    "report": 2,
+    "report": 3,
 }
