@@ -18,13 +18,14 @@ HELD_BYTES: Final = 4 << 30
 
 
 class MapSource(Protocol):
-    """One file of maps: `grid` (K,2) height and width, `row` (K,) negative where an owner has no map."""
+    """One file of maps: `grid` (K,2) height and width, `row` (K,) negative where an owner has no map, and their channels."""
 
     grid: NDArray[np.int32]
     row: NDArray[np.int64]
+    channels: int | None
 
-    def read(self, owner: int) -> Halves:
-        """The map (C,H,W) of one owner."""
+    def fill(self, owners: Ints, out_BCHW: Halves) -> None:
+        """Read the maps of owners of one grid into `out_BCHW`."""
         ...
 
 
@@ -47,13 +48,7 @@ class MapTable:
 
     def channels(self) -> int | None:
         """Channels of the maps; none where no owner has a map."""
-        owners = np.flatnonzero(self.has_K)
-        return int(self.read(int(owners[0])).shape[0]) if len(owners) else None
-
-    def read(self, owner: int) -> Halves:
-        """One map from its file."""
-        source = int(np.searchsorted(self._first, owner, side="right")) - 1
-        return self._sources[source].read(int(owner - self._first[source]))
+        return next((source.channels for source in self._sources if source.channels is not None), None)
 
     def hold(self, owners: Ints, limit: int = HELD_BYTES) -> bool:
         """Read the maps of `owners` into memory unless they take more than `limit` bytes; says whether it did."""
@@ -62,10 +57,7 @@ class MapTable:
         if channels is None or int(self.grid_K2[wanted].prod(axis=1).sum()) * channels * 2 > limit:
             return False
         for grid, rows in by_grid(self.grid_K2, wanted):
-            held = np.empty((len(rows), channels, *grid), np.float16)
-            for place, owner in enumerate(rows):
-                held[place] = self.read(int(owner))
-            self._held[grid] = held
+            self._held[grid] = self._fetch(rows, grid)
             self._place_K[rows] = np.arange(len(rows))
         return True
 
@@ -76,7 +68,17 @@ class MapTable:
         places = self._place_K[owners]
         if (places >= 0).all():
             return self._held[grid][places]
-        return np.stack([self.read(int(owner)) for owner in owners])
+        return self._fetch(owners, grid)
+
+    def _fetch(self, owners: Ints, grid: tuple[int, int]) -> Halves:
+        """Maps of one grid from their files, neighbours of one file together."""
+        maps_BCHW = np.empty((len(owners), self.channels() or 0, *grid), np.float16)
+        source_B = np.searchsorted(self._first, owners, side="right") - 1
+        cuts = np.flatnonzero(np.diff(source_B)) + 1
+        for first, last in zip([0, *cuts], [*cuts, len(owners)], strict=True):
+            source = int(source_B[first])
+            self._sources[source].fill(owners[first:last] - self._first[source], maps_BCHW[first:last])
+        return maps_BCHW
 
 
 def by_grid(grid_K2: NDArray[np.generic], rows: Ints) -> list[tuple[tuple[int, int], Ints]]:

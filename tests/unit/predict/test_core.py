@@ -22,11 +22,13 @@ class Maps:
         self._maps = maps
         self.grid = np.array([(0, 0) if m is None else m.shape[1:] for m in maps], np.int32).reshape(-1, 2)
         self.row = np.array([-1 if m is None else 0 for m in maps], np.int64)
+        self.channels = next((m.shape[0] for m in maps if m is not None), None)
 
-    def read(self, owner: int) -> np.ndarray:
-        found = self._maps[owner]
-        assert found is not None
-        return found
+    def fill(self, owners: np.ndarray, out: np.ndarray) -> None:
+        for place, owner in enumerate(owners):
+            found = self._maps[owner]
+            assert found is not None
+            out[place] = found
 
 
 def draw_maps(
