@@ -112,7 +112,7 @@ def test_extract_covers_the_right_keyframes(world: lw.World) -> None:
         reader = MapReader(file, "views/s64/")
         assert (reader.row >= 0).all()
         assert set(map(tuple, reader.grid.tolist())) == {(4, 6)}
-        assert reader.read(0).shape == (320, 4, 6)
+        assert reader.channels == 320
     with open_artifact(maps(world, clips), EXTRACT) as file:
         reader = MapReader(file, "views/s64/")
         assert reader.row.tolist() == [0, 1, 2, 3, -1, -1]
@@ -152,7 +152,8 @@ def test_banks_hold_confident_detections_only(world: lw.World) -> None:
     ):
         archived, found = Boxes.read(file), Boxes.read(boxes)
         assert len(archived) == int((found.scores >= 0.9).sum())
-        assert MapReader(file).read(0).shape == (8, 1, 2)
+        reader = MapReader(file)
+        assert (reader.channels, reader.grid[0].tolist()) == (8, [1, 2])
     with open_artifact(world.folder / "afb/movies.h5", BANK) as file:
         assert file.read("vectors").shape == (len(archived), 320)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -83,13 +84,14 @@ class MapReader:
         Raises:
             StageError: a checksum does not hold.
         """
-        height, width = out_BChw.shape[2:]
-        dataset, rows = self._maps[height, width], self.row[owners]
-        place = 0
+        (height, width), shape = out_BChw.shape[2:], out_BChw.shape[1:]
+        dataset, rows = self._maps[height, width].id, self.row[owners]
+        stored, cuts = dataset.get_space(), (np.flatnonzero(np.diff(rows) != 1) + 1).tolist()
         try:
-            for run in np.split(rows, np.flatnonzero(np.diff(rows) != 1) + 1):
-                out_BChw[place : place + len(run)] = dataset[int(run[0]) : int(run[-1]) + 1]
-                place += len(run)
+            for first, last in zip([0, *cuts], [*cuts, len(rows)], strict=True):
+                part = (last - first, *shape)
+                stored.select_hyperslab((int(rows[first]), 0, 0, 0), part)
+                dataset.read(h5py.h5s.create_simple(part), stored, out_BChw[first:last])
         except OSError as error:
             raise StageError(
                 f"a map is damaged ({error})", str(self._artifact.path), "re-run its stage"
