@@ -152,6 +152,7 @@ def assumed(given: Given) -> tuple[str, ...]:
     choices, settings = given.choices, given.settings
     says = {
         "sampling": choices.sampling or settings.fast_frames,
+        f"frame rate of {RATE:g} Hz": choices.rate,
         "slow frames": choices.slow_rule,
         "normalisation": choices.normalisation,
     }

@@ -203,12 +203,12 @@ Command: `{COMMAND}` (or `make bench-bank`); one run, one thread.
 
 ## Windows of training steps
 
-A bank of {size / 1e6:,.0f} MB: relation maps of {CHANNELS} channels on {GRID[0]} x {GRID[1]} cells in float16, {seconds:,} seconds. Steps of
-{BATCH} keyframes, windows of {WINDOW:g} s before and after, at most {SLOTS} random actors per second; each archived map of a step is read once.
-The page cache is warm; the rates are measured in turns, {len(ratios)} rounds.
+A bank of {size / 1e6:,.0f} MB: relation maps of {CHANNELS} channels on {GRID[0]} x {GRID[1]} cells, float16, {seconds:,} seconds.
+Steps of {BATCH} keyframes, windows of {WINDOW:g} s before and after, at most {SLOTS} random actors per second; each archived
+map of a step is read once. The page cache is warm; the rates are measured in turns, {len(ratios)} rounds.
 
-Wanted: gathering reaches {WANTED:.2f} of the rate of plain reading. Found: {rates.ratio():.2f} (median of the rounds, {ratios.min():.2f} to
-{ratios.max():.2f}), **{verdict}**.
+Wanted: gathering reaches {WANTED:.2f} of the rate of plain reading. Found: {rates.ratio():.2f} (median of the rounds,
+{ratios.min():.2f} to {ratios.max():.2f}), **{verdict}**.
 
 | reading | MB/s, median | rounds |
 |---|---|---|
@@ -216,9 +216,9 @@ Wanted: gathering reaches {WANTED:.2f} of the rate of plain reading. Found: {rat
 
 ## Fifty actors on one frame
 
-ACAR head at R101 widths ({CONTEXT:,} channels on {LIVE_GRID[0]} x {LIVE_GRID[1]} cells, a frame of 256 x 455 pixels), fp32, beyond weights and gradients: at most
-{testing / 1e6:,.0f} MB in testing and {training / 1e6:,.0f} MB in a training step. One tensor of pairs of relation maps (50 x 50 x 512 x 7 x 14), which is never made, would
-take {naive / 1e6:,.0f} MB.
+ACAR head at R101 widths, fp32, a frame of 256 x 455 pixels ({CONTEXT:,} channels on {LIVE_GRID[0]} x {LIVE_GRID[1]} cells).
+Beyond weights and gradients it takes at most {testing / 1e6:,.0f} MB in testing and {training / 1e6:,.0f} MB in a training step.
+One tensor of pairs of relation maps (50 x 50 x 512 x 7 x 14), never made, would take {naive / 1e6:,.0f} MB.
 """
 
 

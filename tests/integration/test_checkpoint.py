@@ -200,7 +200,7 @@ def test_show_says_the_same_of_a_foreign_file_and_of_what_it_becomes(
         "RoIAlign       shifted by half a pixel",
         "origin            PySlowFast, epoch 20, sha256",
         "optimizer_state: 1 tensors",
-        "assumed for this family, see the options of import: slow frames, normalisation",
+        "assumed for this family, see the options of import: frame rate of 30 Hz, slow frames, normalisation",
     ):
         assert part in foreign, part
     assert run("import", files["pyslowfast"], tmp_path) == 0
