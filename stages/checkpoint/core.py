@@ -128,6 +128,7 @@ def head_part(given: Given, arch: SlowFastArch) -> Part:
         "dropout": DROPOUT,
         "bias": head.bias,
         "roi_aligned": roi_aligned(given, arch),
+        "roi_scale": "grid" if given.model.naming is acar.NAMING else "pixels",
         "class_ids": list(labels.ids),
         "class_names": list(labels.names),
         "pose_indices": list(labels.pose_indices) if given.model.naming is acar.NAMING else [],

@@ -56,12 +56,17 @@ class MapWriter:
 
 
 class MapReader:
-    """Reads the maps below `prefix`; `channels` of them, or None where no owner has a map."""
+    """Reads the maps below `prefix`: their `grid` and `row` (K), the `size` of their frames where the file tells it.
+
+    size: height and width in pixels (K,2), zeros in a file without; channels: None where no owner has a map.
+    """
 
     def __init__(self, artifact: Artifact, prefix: str = "") -> None:
         self._artifact = artifact
         self.grid: NDArray[np.int32] = artifact.read(f"{prefix}grid")
         self.row: NDArray[np.int64] = artifact.read(f"{prefix}row")
+        told = f"{prefix}size" in artifact
+        self.size: NDArray[np.int32] = artifact.read(f"{prefix}size") if told else np.zeros_like(self.grid)
         grids = {(int(height), int(width)) for height, width in self.grid[self.row >= 0]}
         # Opening a dataset by its name takes longer than reading a map from it.
         self._maps = {grid: artifact.dataset(f"{prefix}maps/{grid[0]}x{grid[1]}") for grid in sorted(grids)}

@@ -68,6 +68,7 @@ def load_head(path: Path) -> TrainedHead:
         output_kernel=facts["output_kernel"],
         dropout=facts.get("dropout", 0.0),
         roi_aligned=facts.get("roi_aligned", False),
+        roi_scale=facts.get("roi_scale", "grid"),
         bias=facts.get("bias", False),
     )
     load_into(head, weights.tensors, str(path))

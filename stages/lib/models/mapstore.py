@@ -16,12 +16,18 @@ Ints = NDArray[np.int64]
 Halves = NDArray[np.float16]
 
 HELD_BYTES: Final = 4 << 30
+CELL: Final = 16
+"""Pixels of a frame along one cell of a context map."""
 
 
 class MapSource(Protocol):
-    """One file of maps: `grid` (K,2) height and width, `row` (K,) negative where an owner has no map, and their channels."""
+    """One file of maps: `grid` (K,2) height and width, `row` (K,) negative where an owner has no map, and their channels.
+
+    size: height and width (K,2) in pixels of the frames they were made from; zeros where that is not known.
+    """
 
     grid: NDArray[np.int32]
+    size: NDArray[np.int32]
     row: NDArray[np.int64]
     channels: int | None
 
@@ -58,6 +64,9 @@ class MapTable:
         self.grid_K2 = np.concatenate(
             [np.zeros((0, 2), np.int64), *(source.grid for source in self._sources)]
         )
+        self._size_K2 = np.concatenate(
+            [np.zeros((0, 2), np.int64), *(source.size for source in self._sources)]
+        )
         self.has_K = np.concatenate([np.zeros(0, bool), *(source.row >= 0 for source in self._sources)])
         self._scratch = Scratch()
         self._held: dict[tuple[int, int], Halves] = {}
@@ -81,6 +90,11 @@ class MapTable:
             self._fetch(rows, self._held[grid])
             self._place_K[rows] = np.arange(len(rows))
         return True
+
+    def extent(self, owners: Ints) -> NDArray[np.float32] | None:
+        """Width and height (B,2) in cells of the frames behind the maps of `owners`; None where that is not known."""
+        size_B2 = self._size_K2[owners]
+        return (size_B2[:, ::-1] / CELL).astype(np.float32) if (size_B2 > 0).all() else None
 
     def take(self, owners: Ints) -> Halves:
         """The maps (B,C,H,W) of owners that share one grid."""

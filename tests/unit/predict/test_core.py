@@ -24,6 +24,7 @@ class Maps:
     def __init__(self, maps: list[np.ndarray | None]) -> None:
         self._maps = maps
         self.grid = np.array([(0, 0) if m is None else m.shape[1:] for m in maps], np.int32).reshape(-1, 2)
+        self.size = np.zeros_like(self.grid)
         self.row = np.array([-1 if m is None else 0 for m in maps], np.int64)
         self.channels = next((m.shape[0] for m in maps if m is not None), None)
 
