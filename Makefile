@@ -3,12 +3,14 @@
 # make leak-study    does a person's own box betray a label it must not? Writes docs/leak-study.md (some minutes)
 # make relation-study    do relations and memory do what they claim? Writes docs/relation-study.md (about an hour; QUICK=1: a few minutes)
 # make bench-extract    clips/s of each way to run the backbone, against plain torch. Writes docs/bench-extract.md (some minutes)
+# make bench-bank    how fast memory windows are read from a bank on disk. Writes docs/bench-bank.md (about a minute)
 # They make the environment in .venv first, once; it needs Linux, Python 3.11 to 3.13, git and make.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check pytest leak-study relation-study bench-extract environment clean-results
+BENCHES := bench-extract bench-bank
+.PHONY: help demo test check pytest leak-study relation-study $(BENCHES) environment clean-results
 .DELETE_ON_ERROR:
 
 # PYTHON=... chooses the interpreter; else the first of these that is new enough and not too new.
@@ -70,8 +72,8 @@ leak-study: $(STAMP)
 relation-study: $(STAMP)
 	python -m tests.studies.relation_study $(if $(QUICK),--quick)
 
-bench-extract: $(STAMP)
-	python -m tests.benches.bench_extract --out docs/bench-extract.md
+$(BENCHES): bench-%: $(STAMP)
+	python -m tests.benches.bench_$* --out docs/bench-$*.md
 
 clean-results:
 	rm -rf results logs benchmarks .snakemake

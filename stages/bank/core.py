@@ -17,7 +17,7 @@ from stages.lib.models.heads import AcarHead
 from stages.lib.models.inputs import HeadInput
 from stages.lib.models.mapstore import MapTable
 from stages.lib.models.roi import actor_vectors
-from stages.lib.models.runtime import to_device
+from stages.lib.models.runtime import optional_to_device, to_device
 
 BATCH: Final = 16
 
@@ -57,4 +57,5 @@ def _inputs(maps: MapTable, boxes: Boxes, device: torch.device) -> Iterator[Head
                 to_device(torch.from_numpy(maps.take(rows)), device),
                 to_device(torch.from_numpy(boxes.take(rows).boxes), device),
                 to_device(torch.from_numpy(image), device),
+                extent_B2=optional_to_device(maps.extent(rows), device),
             )

@@ -128,6 +128,7 @@ def head_part(given: Given, arch: SlowFastArch) -> Part:
         "dropout": DROPOUT,
         "bias": head.bias,
         "roi_aligned": roi_aligned(given, arch),
+        "roi_scale": "grid" if given.model.naming is acar.NAMING else "pixels",
         "class_ids": list(labels.ids),
         "class_names": list(labels.names),
         "pose_indices": list(labels.pose_indices) if given.model.naming is acar.NAMING else [],
@@ -152,6 +153,7 @@ def assumed(given: Given) -> tuple[str, ...]:
     choices, settings = given.choices, given.settings
     says = {
         "sampling": choices.sampling or settings.fast_frames,
+        f"frame rate of {RATE:g} Hz": choices.rate,
         "slow frames": choices.slow_rule,
         "normalisation": choices.normalisation,
     }

@@ -45,7 +45,8 @@ def describe_head(tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> di
         "sizes": told,
         "classes": _classes(facts["class_names"]),
         "probabilities": f"softmax over {poses} poses, sigmoids for the rest" if poses else "sigmoids",
-        "RoIAlign": "shifted by half a pixel" if facts.get("roi_aligned") else "not shifted",
+        "RoIAlign": ("shifted by half a pixel" if facts.get("roi_aligned") else "not shifted")
+        + (", a cell is 16 pixels" if facts.get("roi_scale") == "pixels" else ", the frame covers the map"),
         "backbone": str(facts.get("backbone_sha", "the one in the same file"))[:24],
         "parameters": _parameters(tensors),
         **_history(facts),

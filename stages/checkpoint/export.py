@@ -21,6 +21,8 @@ from stages.lib.models.weights import Weights
 Format = Literal["acar", "pyslowfast"]
 PIXELS: Final = {True: "shifted by half a pixel", False: "not shifted"}
 
+SCALES: Final = {"grid": "the frame covers the map", "pixels": "a cell is 16 pixels"}
+
 
 @dataclass(frozen=True)
 class Whole:
@@ -145,6 +147,9 @@ def _notes(whole: Whole, *, softmax: bool, aligned: bool) -> tuple[str, ...]:
         notes.append(
             f"RoIAlign: {PIXELS[own]}" + ("" if own == aligned else f", by default there {PIXELS[aligned]}")
         )
+        own_scale, theirs_scale = head.metadata.get("roi_scale", "grid"), "grid" if softmax else "pixels"
+        if own_scale != theirs_scale:
+            notes.append(f"RoIAlign's scale: {SCALES[own_scale]}, there {SCALES[theirs_scale]}")
         if bool(head.metadata.get("pose_indices")) != softmax:
             ours, theirs = ("a softmax over the poses", "sigmoids alone")
             ours, theirs = (theirs, ours) if softmax else (ours, theirs)

@@ -18,7 +18,7 @@ from stages.lib.models.builders import backbone_of
 from stages.lib.models.formats.identify import identify
 from stages.lib.models.formats.reading import read_source
 from stages.lib.models.formats.settings import read_settings
-from stages.lib.models.headfile import TrainedHead, load_head
+from stages.lib.models.headfile import load_head
 from stages.lib.models.slowfast import SlowFastArch, find_arch
 from stages.lib.models.weights import (
     Weights,
@@ -184,17 +184,9 @@ def _whole(source: Path, head: Path | None) -> Whole:
         head = beside
     if head is None:
         return Whole(weights, arch, str(body))
-    return Whole(weights, arch, str(body), _head_of(weights, head), str(head))
-
-
-def _head_of(backbone: Weights, path: Path) -> TrainedHead:
-    head = load_head(path)
-    if head.metadata["backbone_sha"] != backbone.fingerprint:
-        what = f"the head was trained with backbone weights {str(head.metadata['backbone_sha'])[:12]}"
-        raise StageError(
-            f"{what}, not {backbone.fingerprint[:12]}", str(path), "give the two that belong together"
-        )
-    return head
+    trained = load_head(head)
+    trained.require_backbone(weights.fingerprint, str(head))
+    return Whole(weights, arch, str(body), trained, str(head))
 
 
 def _tensors(content: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -83,6 +83,12 @@ def _work(args: argparse.Namespace, payload: ExtractPayload, text: str) -> dict[
         outputs = Outputs(writers[0], writers[-1], canonical, tuple(others))
         job = Job(requests, plans, (index.roles & ROLE_EVAL) > 0, int(wanted.sum()))
         counts = run(extractor, job, frames, outputs)
+        size_K2 = frames.clip_size[video]
+        for place, view in enumerate((canonical, *others)):
+            pixels = [view.size(h, w) if h and w else (0, 0) for w, h in size_K2.tolist()]
+            writers[-1 if place else 0].put(
+                f"views/{view.name}/size", np.array(pixels, np.int32).reshape(-1, 2)
+            )
     return {"keyframes": len(video), "without frames": int((~has_clip).sum()), **counts}
 
 

@@ -22,7 +22,7 @@ from stages.lib.models.inputs import BankInput, HeadInput
 from stages.lib.models.losses import action_loss
 from stages.lib.models.mapstore import MapTable, by_grid
 from stages.lib.models.memory import BankMemory, LiveView
-from stages.lib.models.runtime import to_device
+from stages.lib.models.runtime import optional_to_device, to_device
 from stages.lib.models.schedule import make_optimiser, set_learning_rate, short_schedule
 from stages.lib.models.slots import Words, choose_slots, random_order
 from stages.lib.progress import track
@@ -179,6 +179,7 @@ def make_inputs(
         to_device(torch.from_numpy(boxes), device),
         to_device(torch.from_numpy(image), device),
         _bank_input(task, rows, grid, chosen),
+        optional_to_device(task.maps.extent(samples.owner_K[rows]), device),
     )
     return inputs, to_device(torch.from_numpy(samples.labels_NA[flat]).float(), device)
 

@@ -30,6 +30,7 @@ def fresh_head(config: HeadConfig, channels: int, classes: int, input_scale: flo
         output_kernel=config.output_kernel,
         dropout=config.dropout,
         roi_aligned=config.roi_aligned,
+        roi_scale=config.roi_scale,
         input_scale=input_scale,
     )
 

@@ -30,6 +30,7 @@ def metadata(
         **sizes,
         "dropout": head.dropout,
         "roi_aligned": head.roi_aligned,
+        "roi_scale": head.roi_scale,
         "class_ids": list(files.classes.ids),
         "class_names": list(files.classes.names),
         "pose_indices": list(files.classes.pose_indices()),

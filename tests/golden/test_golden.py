@@ -16,6 +16,7 @@ FINGERPRINTS = {
     ("decode", 1): "b7faca086c010ea77b4d9211591a3535de247580622f202e03a921716484f400",
     ("detect", 1): "00463634ed5b710ae810f9a5d4bdb48496626ca8df0ab9ceaaba4465b2738fef",
     ("extract", 1): "715c45b0a8e8f1a27ad2b1a1313c5c505e1897127d553025bea07aac087fe174",
+    ("extract", 2): "8b4b68d172d0dcbffe44805bf3beed29f9261006a0960fd799d26ecb6f34b5a0",
     ("bank", 1): "ed04fbebc21a024c34167d2ab3807ef6687c03aedbaa059a14997c5dab7648a8",
     ("predict", 1): "fdaa87ab9cab82d4734e51f8a5981ccb5387317044bfaeeb11e5278148921c96",
     ("predict", 2): "153ef1aa14ed73919fb2a21cb59709aff751891c50c5bcc9dd97b1faff696161",

@@ -215,7 +215,7 @@ def head_config(kind: str, **changes: Any) -> HeadConfig:
 def extract_payload(**changes: Any) -> ExtractPayload:
     """All views, batches of three."""
     base: Mapping[str, Any] = {
-        "version": 1,
+        "version": VERSIONS["extract"],
         "threads": 1,
         "rate": RATE,
         "backbone": BACKBONE,
@@ -231,13 +231,15 @@ def bank_payload(kind: str, min_score: float = 0.9) -> BankPayload:
     """A bank of detections from `min_score` on."""
     head = "h" if kind == "acfb" else None
     return BankPayload(
-        version=1, threads=1, bank=BankConfig(kind=kind, backbone="b", head=head, min_score=min_score)
+        version=VERSIONS["bank"],
+        threads=1,
+        bank=BankConfig(kind=kind, backbone="b", head=head, min_score=min_score),
     )
 
 
 def train_payload(head: HeadConfig) -> TrainPayload:
     """One head."""
-    return TrainPayload(version=1, threads=1, head=head)
+    return TrainPayload(version=VERSIONS["train"], threads=1, head=head)
 
 
 def predict_payload(head: HeadConfig, views: Sequence[str] = VIEWS) -> PredictPayload:

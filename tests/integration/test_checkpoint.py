@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from torchvision.ops import roi_align
 
 from stages.checkpoint.__main__ import main
 from stages.extract.__main__ import main as extract
@@ -19,6 +20,7 @@ from stages.extract.weights import load_backbone
 from stages.lib.annotations.labelmap import AVA_EVALUATED
 from stages.lib.artifacts.loading import load_predictions
 from stages.lib.artifacts.predictions import DETECTED
+from stages.lib.artifacts.reader import open_artifact
 from stages.lib.config.backbones import BackboneConfig
 from stages.lib.config.heads import HeadConfig
 from stages.lib.models.headfile import load_head
@@ -197,10 +199,10 @@ def test_show_says_the_same_of_a_foreign_file_and_of_what_it_becomes(
         "slow frames       full-span",
         "80: bend/bow (at the waist), crawl, ",
         "probabilities  sigmoids",
-        "RoIAlign       shifted by half a pixel",
+        "RoIAlign       shifted by half a pixel, a cell is 16 pixels",
         "origin            PySlowFast, epoch 20, sha256",
         "optimizer_state: 1 tensors",
-        "assumed for this family, see the options of import: slow frames, normalisation",
+        "assumed for this family, see the options of import: frame rate of 30 Hz, slow frames, normalisation",
     ):
         assert part in foreign, part
     assert run("import", files["pyslowfast"], tmp_path) == 0
@@ -281,7 +283,7 @@ def test_imported_weights_run_through_extract_and_predict(tmp_path: Path) -> Non
         run("import", source, tmp_path / "w", "--labelmap", labels, "--slow-rule", "stride", "--rate", "10")
         == 0
     )
-    shard = lw.write_shard(tmp_path, "movies", [lw.Video("m1", "val", seconds=2)], 1)
+    shard = lw.write_shard(tmp_path, "movies", [lw.Video("m1", "val", seconds=2, size=(64, 90))], 1)
     world = lw.World(tmp_path, (shard,))
     maps, views = tmp_path / "maps.h5", tmp_path / "maps.views.h5"
     common = ["--index", str(shard.index)]
@@ -298,4 +300,14 @@ def test_imported_weights_run_through_extract_and_predict(tmp_path: Path) -> Non
     boxset = table.boxset(DETECTED, "movies")
     found = boxset.probabilities(("s64",), table.classes.pose_indices(), "logit")
     assert len(found) > 0
+    with open_artifact(maps) as file:
+        assert file.read("views/s64/size").tolist() == [[64, 90]] * 2
+        context = torch.from_numpy(file.read("views/s64/maps/4x6")).float()
+    image = np.repeat([0.0, 1.0], np.diff(boxset.boxes.row_splits))[:, None]
+    pixels = boxset.boxes.boxes * np.array([90, 64, 90, 64], np.float32)
+    rois = torch.from_numpy(np.concatenate([image, pixels], axis=1)).float()
+    vectors = roi_align(context, rois, 7, 1 / 16, 0, True).amax(dim=(2, 3))
+    weight, bias = (torch.load(source, weights_only=True)["model_state"][name] for name in PROJECTION)
+    twin = torch.nn.functional.linear(vectors, weight, bias).numpy()
+    assert np.allclose(boxset.values["s64"], twin, rtol=1e-4, atol=1e-5)
     assert np.allclose(found, 1 / (1 + np.exp(-boxset.values["s64"].astype(np.float64))))

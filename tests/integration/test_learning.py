@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ from stages.lib.artifacts.predictions import DETECTED, TRUTH, Predictions
 from stages.lib.artifacts.reader import open_artifact
 from stages.lib.artifacts.schemas import BANK, EXTRACT, PREDICT
 from stages.lib.artifacts.tables import ROLE_EVAL, Boxes, Index
+from stages.lib.artifacts.writer import write_artifact
 from stages.lib.models.runtime import keep_threads
 from stages.lib.models.weights import load_weights
 from stages.predict.__main__ import main as predict
@@ -112,7 +114,7 @@ def test_extract_covers_the_right_keyframes(world: lw.World) -> None:
         reader = MapReader(file, "views/s64/")
         assert (reader.row >= 0).all()
         assert set(map(tuple, reader.grid.tolist())) == {(4, 6)}
-        assert reader.read(0).shape == (320, 4, 6)
+        assert reader.channels == 320
     with open_artifact(maps(world, clips), EXTRACT) as file:
         reader = MapReader(file, "views/s64/")
         assert reader.row.tolist() == [0, 1, 2, 3, -1, -1]
@@ -152,7 +154,8 @@ def test_banks_hold_confident_detections_only(world: lw.World) -> None:
     ):
         archived, found = Boxes.read(file), Boxes.read(boxes)
         assert len(archived) == int((found.scores >= 0.9).sum())
-        assert MapReader(file).read(0).shape == (8, 1, 2)
+        reader = MapReader(file)
+        assert (reader.channels, reader.grid[0].tolist()) == (8, [1, 2])
     with open_artifact(world.folder / "afb/movies.h5", BANK) as file:
         assert file.read("vectors").shape == (len(archived), 320)
 
@@ -276,6 +279,49 @@ def test_a_bank_of_other_detections_or_kind_is_refused(
     assert "head_weights" in capsys.readouterr().err
     argv[argv.index("--bank") + 1] = str(world.folder / "afb/movies.h5")
     assert predict(argv) == 2
+
+
+def relabelled(source: Path, target: Path, **inputs: str) -> Path:
+    """The same bank as if it had been made from other inputs."""
+    with open_artifact(source, BANK) as file:
+        origin = file.provenance
+        origin = dataclasses.replace(origin, inputs={**origin.inputs, **inputs})
+        with write_artifact(target, BANK, origin) as writer:
+            for name in file.names():
+                writer.put(name, file.read(name))
+    return target
+
+
+@pytest.mark.parametrize("part", ["weights", "detections", "head_weights"])
+def test_a_bank_of_another_run_is_refused_by_fingerprint(
+    world: lw.World, tmp_path: Path, capsys: pytest.CaptureFixture[str], part: str
+) -> None:
+    movies = world.shards[0]
+    foreign = relabelled(world.folder / "acfb/movies.h5", tmp_path / "foreign.h5", **{part: "f" * 64})
+    argv = texts(train_flags(world, "acar-acfb", tmp_path / "w"))
+    argv[argv.index(str(world.folder / "acfb/movies.h5"))] = str(foreign)
+    commands = [(train, argv)]
+    if part != "detections":
+        weights = run_train(world, "acar-acfb", tmp_path / "head")
+        capsys.readouterr()
+        argv = texts(predict_flags(world, movies, "acar-acfb", weights, tmp_path / "p.h5"))
+        argv[argv.index("--bank") + 1] = str(foreign)
+        commands.append((predict, argv))
+    for command, flags in commands:
+        assert command(flags) == 2
+        told = capsys.readouterr().err
+        assert part in told
+        assert "f" * 12 in told
+        assert str(foreign) in told or str(world.folder / "acfb") in told
+        assert "Mend it: give files of one run" in told
+
+
+def test_a_file_that_is_no_head_is_refused(
+    world: lw.World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = predict_flags(world, world.shards[0], "acar", world.files["backbone"], tmp_path / "p.h5")
+    assert predict(texts(argv)) == 2
+    assert "not the weights of a head (its metadata lacks" in capsys.readouterr().err
 
 
 def test_flags_that_do_not_fit(world: lw.World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

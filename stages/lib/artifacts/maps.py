@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -55,12 +56,25 @@ class MapWriter:
 
 
 class MapReader:
-    """Reads the maps below `prefix` by owner."""
+    """Reads the maps below `prefix`: their `grid` and `row` (K), the `size` of their frames where the file tells it.
+
+    size: height and width in pixels (K,2), zeros in a file without; channels: None where no owner has a map.
+    """
 
     def __init__(self, artifact: Artifact, prefix: str = "") -> None:
-        self._artifact, self._prefix = artifact, prefix
+        self._artifact = artifact
         self.grid: NDArray[np.int32] = artifact.read(f"{prefix}grid")
         self.row: NDArray[np.int64] = artifact.read(f"{prefix}row")
+        told = f"{prefix}size" in artifact
+        self.size: NDArray[np.int32] = artifact.read(f"{prefix}size") if told else np.zeros_like(self.grid)
+        grids = {(int(height), int(width)) for height, width in self.grid[self.row >= 0]}
+        # Opening a dataset by its name takes longer than reading a map from it.
+        self._maps = {grid: artifact.dataset(f"{prefix}maps/{grid[0]}x{grid[1]}") for grid in sorted(grids)}
+        sizes = {int(dataset.shape[1]) for dataset in self._maps.values()}
+        if len(sizes) > 1:
+            what = f"its maps have different numbers of channels: {', '.join(map(str, sorted(sizes)))}"
+            raise StageError(what, str(artifact.path), "re-run its stage")
+        self.channels: int | None = sizes.pop() if sizes else None
 
     def __len__(self) -> int:
         return len(self.row)
@@ -69,12 +83,20 @@ class MapReader:
         """Whether this owner has a map."""
         return bool(self.row[owner] >= 0)
 
-    def read(self, owner: int) -> NDArray[np.float16]:
-        """The map (C,h,w) of one owner; raises a StageError when its checksum does not hold."""
-        height, width = self.grid[owner]
-        dataset = self._artifact.dataset(f"{self._prefix}maps/{height}x{width}")
+    def fill(self, owners: NDArray[np.int64], out_BChw: NDArray[np.float16]) -> None:
+        """Read the maps of owners of one grid into `out_BChw`, neighbours in the file with one request.
+
+        Raises:
+            StageError: a checksum does not hold.
+        """
+        (height, width), shape = out_BChw.shape[2:], out_BChw.shape[1:]
+        dataset, rows = self._maps[height, width].id, self.row[owners]
+        stored, cuts = dataset.get_space(), (np.flatnonzero(np.diff(rows) != 1) + 1).tolist()
         try:
-            return dataset[int(self.row[owner])]
+            for first, last in zip([0, *cuts], [*cuts, len(rows)], strict=True):
+                part = (last - first, *shape)
+                stored.select_hyperslab((int(rows[first]), 0, 0, 0), part)
+                dataset.read(h5py.h5s.create_simple(part), stored, out_BChw[first:last])
         except OSError as error:
             raise StageError(
                 f"a map is damaged ({error})", str(self._artifact.path), "re-run its stage"

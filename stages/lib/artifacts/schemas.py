@@ -117,12 +117,15 @@ DECODE: Final = Schema(
 DETECT: Final = Schema("detect", 1, "person boxes and scores per keyframe", {**_KEYFRAMES, **_BOXES})
 EXTRACT: Final = Schema(
     "extract",
-    1,
+    2,
     "time-pooled slow+fast context maps per keyframe, a group per view",
     {
         **_KEYFRAMES,
         "views/*/grid": Array("i4", "K,2", "height and width of the keyframe's map; 0 0 where it has none"),
         "views/*/row": Array("i8", "K", "row in views/<view>/maps/<height>x<width>; -1 where it has none"),
+        "views/*/size": Array(
+            "i4", "K,2", "height and width of the view's frames in pixels; 0 0 without frames"
+        ),
         "views/*/maps/*": Array("f2", "S,C,h,w", "context maps, slow channels first"),
     },
 )

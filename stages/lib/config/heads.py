@@ -89,6 +89,11 @@ class HeadConfig(Section):
     output_kernel: Literal[1, 3] = Field(default=1, description="kernel of HR2O's output convolution")
     dropout: Fraction = Field(default=0.2, description="dropout inside HR2O and the bank operator")
     roi_aligned: bool = Field(default=False, description="half-pixel shift of RoIAlign")
+    roi_scale: Literal["grid", "pixels"] = Field(
+        default="grid",
+        description="where RoIAlign finds a box: grid stretches the frame over its map (ACAR), "
+        "pixels takes 16 pixels as a cell (PySlowFast)",
+    )
     memory: MemoryConfig | None = Field(
         default=None, description="bank of the kinds that end in -afb or -acfb"
     )

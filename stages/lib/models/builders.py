@@ -70,6 +70,7 @@ def build_head(
     output_kernel: int = 1,
     dropout: float = 0.2,
     roi_aligned: bool = False,
+    roi_scale: str = "grid",
     bias: bool = False,
     classifier_dropout: float = 0.0,
     bank_layers: int = 2,
@@ -89,6 +90,7 @@ def build_head(
             bias=bias,
             dropout=classifier_dropout,
             aligned=roi_aligned,
+            by_pixels=roi_scale == "pixels",
             input_scale=input_scale,
         )
     if kind == "linear-afb":
@@ -102,6 +104,7 @@ def build_head(
             bias=bias,
             dropout=classifier_dropout,
             aligned=roi_aligned,
+            by_pixels=roi_scale == "pixels",
             input_scale=input_scale,
         )
     shared: dict[str, Any] = {
@@ -111,6 +114,7 @@ def build_head(
         "output_kernel": output_kernel,
         "dropout": dropout,
         "aligned": roi_aligned,
+        "by_pixels": roi_scale == "pixels",
         "input_scale": input_scale,
     }
     if kind == "acar":

@@ -37,14 +37,14 @@ class TrainedHead:
         """linear, acar, linear-afb, acar-afb or acar-acfb."""
         return str(self.metadata["kind"])
 
-    def require_backbone(self, sha: str, maps: str) -> None:
-        """Raise a StageError unless the head was trained on maps of the backbone weights `sha`."""
+    def require_backbone(self, sha: str, where: str) -> None:
+        """Raise a StageError unless the head was trained with the backbone weights `sha`, those of the file `where`."""
         expected = str(self.metadata["backbone_sha"])
         if sha != expected:
             raise StageError(
-                f"these maps come from backbone weights {sha[:12]}, but the head was trained with {expected[:12]}",
-                maps,
-                "extract maps with the backbone the head was trained with, or train the head on these maps",
+                f"the head was trained with backbone weights {expected[:12]}, not {sha[:12] or 'unknown ones'}",
+                where,
+                "give the two that belong together: that backbone and maps it made, or a head trained on these maps",
             )
 
 
@@ -68,6 +68,7 @@ def load_head(path: Path) -> TrainedHead:
         output_kernel=facts["output_kernel"],
         dropout=facts.get("dropout", 0.0),
         roi_aligned=facts.get("roi_aligned", False),
+        roi_scale=facts.get("roi_scale", "grid"),
         bias=facts.get("bias", False),
     )
     load_into(head, weights.tensors, str(path))

@@ -17,11 +17,14 @@ from stages.lib.models.roi import actor_vectors
 
 
 class Head(nn.Module):
-    """What all heads share: a fixed factor on the maps, kept with the weights, and RoIAlign's alignment."""
+    """What all heads share: a fixed factor on the maps, kept with the weights, and where RoIAlign finds a box.
 
-    def __init__(self, *, aligned: bool, input_scale: float) -> None:
+    by_pixels: a cell is 16 pixels of the frame (PySlowFast); else the frame is stretched over the map (ACAR).
+    """
+
+    def __init__(self, *, aligned: bool, by_pixels: bool, input_scale: float) -> None:
         super().__init__()
-        self.aligned = aligned
+        self.aligned, self.by_pixels = aligned, by_pixels
         self.input_scale: Tensor
         self.register_buffer("input_scale", torch.tensor(float(input_scale)))
 
@@ -30,9 +33,15 @@ class Head(nn.Module):
         return features.to(self.input_scale.dtype) * self.input_scale
 
     def pool(self, maps_BCHW: Tensor, inputs: HeadInput) -> Tensor:
-        """Actor vectors (N,C) of some maps at the inputs' boxes."""
+        """Actor vectors (N,C) of some maps at the inputs' boxes; ValueError without the extent that a head needs."""
+        if self.by_pixels and inputs.extent_B2 is None:
+            raise ValueError("this head needs the size of the frames, and the inputs do not hold it")
         return actor_vectors(
-            maps_BCHW, inputs.boxes_N4, inputs.box_image_N, aligned=self.aligned, extent_B2=inputs.extent_B2
+            maps_BCHW,
+            inputs.boxes_N4,
+            inputs.box_image_N,
+            aligned=self.aligned,
+            extent_B2=inputs.extent_B2 if self.by_pixels else None,
         )
 
 
@@ -47,9 +56,10 @@ class LinearHead(Head):
         bias: bool = False,
         dropout: float = 0.0,
         aligned: bool = False,
+        by_pixels: bool = False,
         input_scale: float = 1.0,
     ) -> None:
-        super().__init__(aligned=aligned, input_scale=input_scale)
+        super().__init__(aligned=aligned, by_pixels=by_pixels, input_scale=input_scale)
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(channels, classes, bias=bias)
 
@@ -76,9 +86,10 @@ class LinearAfbHead(Head):
         bias: bool = False,
         dropout: float = 0.0,
         aligned: bool = False,
+        by_pixels: bool = False,
         input_scale: float = 1.0,
     ) -> None:
-        super().__init__(aligned=aligned, input_scale=input_scale)
+        super().__init__(aligned=aligned, by_pixels=by_pixels, input_scale=input_scale)
         self.afb = ActorBankOperator(
             channels, hidden, layers=bank_layers, dropout=bank_dropout, mask_padding=mask_padding
         )
@@ -105,10 +116,11 @@ class AcarHead(Head):
         output_kernel: int,
         dropout: float = 0.2,
         aligned: bool = False,
+        by_pixels: bool = False,
         input_scale: float = 1.0,
         extra: int = 0,
     ) -> None:
-        super().__init__(aligned=aligned, input_scale=input_scale)
+        super().__init__(aligned=aligned, by_pixels=by_pixels, input_scale=input_scale)
         self.conv_reduce = nn.Conv2d(channels, reduce, 1, bias=False)
         self.encoder = FirstOrderEncoder(reduce, hidden)
         self.hr2o = HR2O(hidden, depth=depth, output_kernel=output_kernel, dropout=dropout)
@@ -171,6 +183,7 @@ class AcarAfbHead(AcarHead):
         bank_layers: int = 2,
         mask_padding: bool = True,
         aligned: bool = False,
+        by_pixels: bool = False,
         input_scale: float = 1.0,
     ) -> None:
         super().__init__(
@@ -182,6 +195,7 @@ class AcarAfbHead(AcarHead):
             output_kernel=output_kernel,
             dropout=dropout,
             aligned=aligned,
+            by_pixels=by_pixels,
             input_scale=input_scale,
             extra=hidden,
         )
@@ -215,6 +229,7 @@ class AcarAcfbHead(AcarHead):
         dropout: float = 0.2,
         include_live: bool = False,
         aligned: bool = False,
+        by_pixels: bool = False,
         input_scale: float = 1.0,
     ) -> None:
         super().__init__(
@@ -226,6 +241,7 @@ class AcarAcfbHead(AcarHead):
             output_kernel=output_kernel,
             dropout=dropout,
             aligned=aligned,
+            by_pixels=by_pixels,
             input_scale=input_scale,
         )
         self.include_live = include_live

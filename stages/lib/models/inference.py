@@ -18,7 +18,7 @@ from stages.lib.models.heads import AcarAcfbHead, Head
 from stages.lib.models.inputs import BankInput, HeadInput
 from stages.lib.models.mapstore import MapTable
 from stages.lib.models.memory import BankMemory, LiveView
-from stages.lib.models.runtime import to_device
+from stages.lib.models.runtime import optional_to_device, to_device
 from stages.lib.models.slots import choose_slots, score_order
 
 Ints = NDArray[np.int64]
@@ -82,6 +82,7 @@ class Reader:
                     to_device(torch.from_numpy(self._seen(queries.boxes_N4[rows])), self.device),
                     to_device(torch.from_numpy(place), self.device),
                     None if bank is None else _part(bank, part),
+                    optional_to_device(self.maps.extent(queries.owner_K[group[part]]), self.device),
                 )
                 logits_NA[rows] = self.head(inputs).float().cpu().numpy()
                 if on_keyframes is not None:

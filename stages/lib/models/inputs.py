@@ -42,8 +42,7 @@ class HeadInput:
     """A batch of keyframes whose maps share one grid.
 
     boxes_N4: xyxy in [0,1] of the frame; box_image_N: int64, the keyframe of each box, any order, keyframes
-    without boxes allowed. extent_B2: width and height of the frame in cells, when that is not the grid itself
-    (PySlowFast divides pixels by 16, ACAR multiplies by the grid).
+    without boxes allowed. extent_B2: width and height of the frame in cells of 16 pixels, read by heads that pool by pixels.
     """
 
     maps_BCHW: Tensor

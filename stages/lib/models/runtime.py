@@ -7,7 +7,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from stages.lib.errors import StageError
@@ -59,6 +61,11 @@ def choose_device(device: str) -> torch.device:
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:
     """The tensor on `device`; the copy to a GPU does not wait when the tensor is pinned."""
     return tensor.to(device, non_blocking=True)
+
+
+def optional_to_device(array: NDArray[np.float32] | None, device: torch.device) -> Tensor | None:
+    """The array as a tensor on `device`; None stays None."""
+    return None if array is None else to_device(torch.from_numpy(array), device)
 
 
 @contextmanager

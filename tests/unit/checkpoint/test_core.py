@@ -44,16 +44,21 @@ def test_choices_overrule_settings_and_settings_overrule_the_family() -> None:
         "slow_rule": "full-span",
     }
     assert head_part(plain, TINY).facts["roi_aligned"] is False
-    assert assumed(plain) == ("slow frames", "normalisation")
-    chosen = given(
-        pyslowfast(), settings, slow_rule="stride", sampling="8x8", normalisation="k700", roi_aligned=True
-    )
+    assert assumed(plain) == ("frame rate of 30 Hz", "slow frames", "normalisation")
+    choices = {"slow_rule": "stride", "sampling": "8x8", "rate": 25.0, "normalisation": "k700"}
+    chosen = given(pyslowfast(), settings, **choices, roi_aligned=True)
     facts = backbone_part(chosen).facts
     assert facts["sampling"] == {"fast_frames": 32, "stride": 2, "slow_rule": "stride"}
     assert facts["mean"] == pytest.approx(K700_MEAN, abs=1e-8)
     assert head_part(chosen, TINY).facts["roi_aligned"] is True
     assert assumed(chosen) == ()
-    assert assumed(given(pyslowfast())) == ("sampling", "slow frames", "normalisation", "RoIAlign")
+    assert assumed(given(pyslowfast())) == (
+        "sampling",
+        "frame rate of 30 Hz",
+        "slow frames",
+        "normalisation",
+        "RoIAlign",
+    )
     assert given(acar(), sampling="16x8").choices.sampling == "16x8"
     assert backbone_part(given(acar(), sampling="16x8")).facts["sampling"]["fast_frames"] == 64
 

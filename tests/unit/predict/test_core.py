@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
 from stages.lib.artifacts.tables import Boxes, Keyframes, splits_of
 from stages.lib.models.builders import build_head
+from stages.lib.models.heads import AcarAcfbHead
 from stages.lib.models.mapstore import MapTable
 from stages.lib.models.memory import BankMemory
+from stages.lib.models.relation import HighOrderLayer
 from stages.lib.models.slots import Archive
 from stages.predict.core import HeadInUse, logits_by_view, predicted_boxes
 
@@ -21,12 +24,15 @@ class Maps:
     def __init__(self, maps: list[np.ndarray | None]) -> None:
         self._maps = maps
         self.grid = np.array([(0, 0) if m is None else m.shape[1:] for m in maps], np.int32).reshape(-1, 2)
+        self.size = np.zeros_like(self.grid)
         self.row = np.array([-1 if m is None else 0 for m in maps], np.int64)
+        self.channels = next((m.shape[0] for m in maps if m is not None), None)
 
-    def read(self, owner: int) -> np.ndarray:
-        found = self._maps[owner]
-        assert found is not None
-        return found
+    def fill(self, owners: np.ndarray, out: np.ndarray) -> None:
+        for place, owner in enumerate(owners):
+            found = self._maps[owner]
+            assert found is not None
+            out[place] = found
 
 
 def draw_maps(
@@ -115,3 +121,28 @@ def test_no_keyframes_and_no_boxes() -> None:
     assert logits_by_view(use, {"s96": MapTable([Maps([])])}, keyframes, np.zeros(0, np.int64), none, CPU)[
         "s96"
     ].shape == (0, 5)
+
+
+def test_keys_and_values_are_computed_once_per_archived_map(monkeypatch: pytest.MonkeyPatch) -> None:
+    """40 keyframes of one video, three batches, whose windows overlap: every archived map meets a layer once."""
+    rng = np.random.default_rng(0)
+    keyframes = Keyframes(("a",), np.zeros(40, np.int32), 1000 * np.arange(40))
+    boxes = Boxes(np.arange(41), np.tile(np.array([[0.1, 0.1, 0.6, 0.9]], np.float32), (40, 1)), np.ones(40))
+    torch.manual_seed(0)
+    head = build_head("acar-acfb", channels=6, classes=5, reduce=4, hidden=4, depth=2)
+    assert isinstance(head, AcarAcfbHead)
+    archive = Archive(
+        np.zeros(40, np.int64), 1000 * np.arange(40), np.arange(41) * 2, np.ones(80, np.float32)
+    )
+    memory = BankMemory(archive, MapTable([Maps(draw_maps(rng, [(3, 3)] * 80, 4))]), 10.0)
+    seen: list[int] = []
+    original = HighOrderLayer.key_value
+
+    def counted(layer: HighOrderLayer, maps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        seen.append(len(maps))
+        return original(layer, maps)
+
+    monkeypatch.setattr(HighOrderLayer, "key_value", counted)
+    views = {"s128": MapTable([Maps(draw_maps(rng, [(7, 8)] * 40))])}
+    logits_by_view(HeadInUse(head, 5, memory, 2), views, keyframes, np.arange(40), boxes, CPU)
+    assert seen == [80, 80], "two layers, each over the 80 maps of the video"

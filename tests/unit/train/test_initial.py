@@ -51,3 +51,20 @@ def test_misfits_are_named() -> None:
     ):
         with pytest.raises(StageError, match=text):
             check_start(facts | wrong, (1, 2), "a" * 64, "here")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"family": "backbone"}, "not the weights of a head"),
+        ({"class_ids": [1, 2]}, "other classes"),
+        ({"backbone_sha": "c" * 64}, "cccccccccccc, these maps come from bbbbbbbbbbbb"),
+    ],
+)
+def test_a_start_of_another_kind_is_refused(changes: dict[str, object], message: str) -> None:
+    facts: dict[str, object] = {"family": "head", "class_ids": [1, 2, 3], "backbone_sha": "b" * 64}
+    check_start(facts, [1, 2, 3], "b" * 64, "w")
+    with pytest.raises(StageError, match=message) as refusal:
+        check_start(facts | changes, [1, 2, 3], "b" * 64, "w")
+    assert refusal.value.where == "w"
+    assert refusal.value.fix

@@ -34,6 +34,44 @@ def test_held_or_fetched_maps_are_the_same(limit: int) -> None:
     ]
 
 
+def test_maps_in_use_are_not_overwritten() -> None:
+    maps, expected = table()
+    first = maps.take(np.array([0, 4]))
+    second = torch.from_numpy(maps.take(np.array([4, 0])))
+    assert np.array_equal(first, np.stack([expected[0], expected[4]]))  # type: ignore[list-item]
+    del first
+    maps.take(np.array([0, 4]))
+    assert np.array_equal(second.numpy(), np.stack([expected[4], expected[0]]))  # type: ignore[list-item]
+
+
+def test_dropped_maps_leave_their_memory_to_the_next() -> None:
+    maps, _ = table()
+    place = maps.take(np.array([0, 4])).ctypes.data
+    assert maps.take(np.array([4, 0])).ctypes.data == place
+
+
+class Counting(Maps):
+    """Counts how often each map is read."""
+
+    def __init__(self, maps: list[np.ndarray | None]) -> None:
+        super().__init__(maps)
+        self.reads: list[int] = []
+
+    def fill(self, owners: np.ndarray, out: np.ndarray) -> None:
+        self.reads += owners.tolist()
+        super().fill(owners, out)
+
+
+def test_windows_that_overlap_read_each_archived_map_once() -> None:
+    source = Counting(draw_maps(np.random.default_rng(0), [(3, 7)] * 12, 2))
+    archive = Archive(np.zeros(6, np.int64), np.arange(6) * 1000, np.arange(7) * 2, np.ones(12, np.float32))
+    memory = BankMemory(archive, MapTable([source]), 2.0)
+    chosen = choose_slots(archive, 2, score_order(archive))
+    bank = memory.read(chosen, np.zeros(4, np.int64), np.arange(4) * 1000, LiveView((8, 16), False), CPU)
+    assert int(bank.mask_BL.sum()) == 2 * (3 + 4 + 5 + 5)
+    assert source.reads == list(range(12))
+
+
 def test_no_maps_at_all() -> None:
     maps = MapTable([])
     assert maps.channels() is None

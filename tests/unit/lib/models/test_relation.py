@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
 from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from stages.lib.models import relation
 from stages.lib.models.relation import (
@@ -149,24 +151,34 @@ def test_small_groups_give_the_same_mixture(monkeypatch: pytest.MonkeyPatch) -> 
     torch.testing.assert_close(by_weights, whole, rtol=1e-4, atol=1e-5)
 
 
-def test_scores_are_never_multiplied_out_over_channels() -> None:
-    """50 actors of one frame at the published widths: the largest tensor made is a set of maps, 50 x 512 x 7 x 14."""
-    sizes: list[int] = []
+class Largest(TorchDispatchMode):
+    """Remembers the number of values in the largest tensor that any operator made."""
 
-    class Watch(torch.overrides.TorchFunctionMode):
-        def __torch_function__(
-            self, func: object, types: object, args: tuple = (), kwargs: dict | None = None
-        ) -> object:
-            result = func(*args, **(kwargs or {}))
-            if isinstance(result, torch.Tensor):
-                sizes.append(result.numel())
-            return result
+    values = 0
 
-    with torch.device("meta"), torch.no_grad():
-        stack, live = HR2O(512, depth=1, output_kernel=1, dropout=0.0), torch.empty(50, 512, 7, 14)
-        with Watch():
-            stack(live, torch.zeros(50, dtype=torch.int64))
-    assert max(sizes) == 50 * 512 * 7 * 14
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        made = [result] if isinstance(result, torch.Tensor) else [t for t in result if torch.is_tensor(t)]
+        self.values = max([self.values, *(tensor.numel() for tensor in made)])
+        return result
+
+
+@pytest.mark.parametrize("archived", [0, 105])
+def test_scores_are_never_multiplied_out_over_channels(archived: int) -> None:
+    """50 actors of a frame, 105 archived: no tensor is larger than a set of maps at the published widths."""
+    with torch.device("meta"):
+        stack, live = HR2O(512, depth=2, output_kernel=1, dropout=0.0), torch.empty(50, 512, 7, 14)
+        image, memory = torch.zeros(50, dtype=torch.int64), None
+        if archived:
+            keys = stack.key_values(torch.empty(archived, 512, 7, 14))
+            allowed = torch.ones(50, archived, dtype=torch.bool)
+            memory = relation.Memory(keys, allowed, torch.zeros(0, dtype=torch.int64))
+        with Largest() as largest:
+            stack(live, image, memory).sum().backward()
+    maps = max(50, archived) * 512 * 7 * 14
+    assert largest.values <= max(maps, 512 * 512 * 9), "maps, or the gradient of a 3x3 convolution's weights"
 
 
 def test_window_permissions_from_slots() -> None:
