@@ -2,12 +2,13 @@
 # make test     format, lint, types, and all fast tests
 # make leak-study    does a person's own box betray a label it must not? Writes docs/leak-study.md (some minutes)
 # make relation-study    do relations and memory do what they claim? Writes docs/relation-study.md (about an hour; QUICK=1: a few minutes)
+# make bench-evaluate    time and memory of scoring 3 and 10 million csv rows. Writes docs/bench-evaluate.md (some minutes)
 # They make the environment in .venv first, once; it needs Linux, Python 3.11 to 3.13, git and make.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check pytest leak-study relation-study environment clean-results
+.PHONY: help demo test check pytest leak-study relation-study bench-evaluate environment clean-results
 .DELETE_ON_ERROR:
 
 # PYTHON=... chooses the interpreter; else the first of these that is new enough and not too new.
@@ -24,7 +25,7 @@ export PYTHONNOUSERSITE := 1
 RUN := results/playground
 
 help:
-	@sed -n '1,5s/^# //p' Makefile
+	@sed -n '1,6s/^# //p' Makefile
 
 environment: $(STAMP)
 
@@ -68,6 +69,9 @@ leak-study: $(STAMP)
 
 relation-study: $(STAMP)
 	python -m tests.studies.relation_study $(if $(QUICK),--quick)
+
+bench-evaluate: $(STAMP)
+	python -m tests.benches.bench_evaluate
 
 clean-results:
 	rm -rf results logs benchmarks .snakemake
