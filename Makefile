@@ -4,12 +4,13 @@
 # make relation-study    do relations and memory do what they claim? Writes docs/relation-study.md (about an hour; QUICK=1: a few minutes)
 # make bench-extract    clips/s of each way to run the backbone, against plain torch. Writes docs/bench-extract.md (some minutes)
 # make bench-bank    how fast memory windows are read from a bank on disk. Writes docs/bench-bank.md (about a minute)
+# make bench-evaluate    time and memory of scoring 3 and 10 million csv rows. Writes docs/bench-evaluate.md (some minutes)
 # They make the environment in .venv first, once; it needs Linux, Python 3.11 to 3.13, git and make.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-BENCHES := bench-extract bench-bank
+BENCHES := bench-extract bench-bank bench-evaluate
 .PHONY: help demo test check pytest leak-study relation-study $(BENCHES) environment clean-results
 .DELETE_ON_ERROR:
 
@@ -27,7 +28,7 @@ export PYTHONNOUSERSITE := 1
 RUN := results/playground
 
 help:
-	@sed -n '1,6s/^# //p' Makefile
+	@sed -n '/^$$/q; s/^# //p' Makefile
 
 environment: $(STAMP)
 

@@ -1,7 +1,8 @@
 """Frame mAP, the metric of AVA and AVA-Kinetics.
 
 On csv files, without a pipeline:
-  python -m stages.evaluate --groundtruth GT.csv --detections DET.csv --labelmap L.pbtxt --out metrics.json
+  python -m stages.evaluate --groundtruth GT.csv --detections DET.csv --labelmap L.pbtxt
+      [--exclusions EX.csv] [--dialect official|2020|pyslowfast|strict] --out metrics.json
 On the artifacts of a run, many combinations at once:
   python -m stages.evaluate --config C.json --index DATASET=FILE... --predictions DATASET=FILE...
       [--views all s256] [--boxsets detected truth] [--splits val test] --out-dir DIR

@@ -11,6 +11,7 @@ from stages.lib.errors import StageError
 from stages.lib.metrics.ava import Result, frame_map
 from stages.lib.metrics.bootstrap import bootstrap
 from stages.lib.metrics.dialects import dialect_named
+from stages.lib.metrics.frequency import frequency_groups
 from stages.lib.metrics.tables import DetectionsTable, Truth, concat_detections, concat_truths
 
 UNION = "union"
@@ -30,9 +31,12 @@ def evaluate(datasets: Sequence[Scored], classes: LabelMap, cfg: EvaluateConfig)
     """Results by data set, and of all keyframes as one pool under `union` (spec 13.23); StageError without any truth."""
     if not datasets:
         raise StageError("nothing to evaluate", "data sets", "name at least one data set with a ground truth")
-    pools = [*datasets, pool_of(datasets)]
-    results = {scored.name: _result(scored, classes, cfg) for scored in pools}
-    assert len(results) == len(pools), "data sets have distinct names, and none is called union"
+    results = {scored.name: _result(scored, classes, cfg) for scored in datasets}
+    assert len(results) == len(datasets) and UNION not in results, (
+        "data sets have distinct names, none is union"
+    )
+    only = len(datasets) == 1
+    results[UNION] = results[datasets[0].name] if only else _result(pool_of(datasets), classes, cfg)
     if not results[UNION].truths.any():
         raise StageError(
             "no listed class has a ground-truth box",
@@ -71,10 +75,12 @@ def metrics_json(results: Mapping[str, Result], classes: LabelMap, cfg: Evaluate
 
 def _table(result: Result, classes: LabelMap, cfg: EvaluateConfig) -> dict[str, object]:
     kinds = dict(zip(classes.ids, classes.kinds, strict=True))
+    frequency = frequency_groups(result.class_ids, result.truths)
     table: dict[str, object] = {
-        f"mAP@{result.iou:g}IOU": _number(result.mean_ap),
+        f"mAP@{result.iou:g}IOU": number(result.mean_ap),
         "dialect": result.dialect.name,
-        "by_kind": {kind: _number(value) for kind, value in result.mean_ap_of(kinds).items()},
+        "by_kind": {kind: number(value) for kind, value in result.mean_ap_of(kinds).items()},
+        "by_frequency": {name: number(value) for name, value in result.mean_ap_of(frequency).items()},
         "per_class": _per_class(result, classes),
         "counts": result.counts.as_dict(),
         "notes": notes(result),
@@ -82,8 +88,8 @@ def _table(result: Result, classes: LabelMap, cfg: EvaluateConfig) -> dict[str, 
     if cfg.bootstrap:
         interval = bootstrap(result, cfg.bootstrap, cfg.seed)
         table["interval"] = {
-            "low": _number(interval.low),
-            "high": _number(interval.high),
+            "low": number(interval.low),
+            "high": number(interval.high),
             "level": 0.95,
             "resamples": cfg.bootstrap,
             "seed": cfg.seed,
@@ -92,6 +98,7 @@ def _table(result: Result, classes: LabelMap, cfg: EvaluateConfig) -> dict[str, 
 
 
 def _per_class(result: Result, classes: LabelMap) -> list[dict[str, object]]:
+    frequency = frequency_groups(result.class_ids, result.truths)
     columns = zip(
         classes.ids, classes.names, classes.kinds, result.ap, result.truths, result.detections, strict=True
     )
@@ -100,7 +107,8 @@ def _per_class(result: Result, classes: LabelMap) -> list[dict[str, object]]:
             "id": class_id,
             "name": name,
             "kind": kind,
-            "ap": _number(float(ap)),
+            "frequency": frequency.get(class_id),
+            "ap": number(float(ap)),
             "truths": int(truths),
             "detections": int(detections),
         }
@@ -128,6 +136,6 @@ def notes(result: Result) -> list[str]:
     return lines
 
 
-def _number(value: float) -> float | None:
+def number(value: float) -> float | None:
     """A float for json, null where it is NaN."""
     return None if value != value else float(value)

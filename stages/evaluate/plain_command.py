@@ -1,21 +1,28 @@
-"""Frame mAP of a detections csv against a ground-truth csv (AVA or AVA-Kinetics form)."""
+"""Frame mAP of a detections csv against a ground-truth csv (AVA or AVA-Kinetics form), without a pipeline.
+
+metrics.json holds `mAP@0.5IOU`, `dialect`, `per_class` (id, name, kind, ap, truths), `counts`, `by_kind`,
+`by_frequency` (head, middle and tail: thirds of the classes by number of truths), `notes`, and what the flags ask for.
+"""
 
 from __future__ import annotations
 
 import argparse
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
+from stages.evaluate import extras
 from stages.evaluate.core import UNION, Scored, evaluate, metrics_json
 from stages.evaluate.settings import read_kinds
-from stages.lib.annotations.ava_csv import read_detections, read_exclusions, read_truth
-from stages.lib.annotations.labelmap import read_label_map
+from stages.lib.annotations.ava_csv import ReadCounts, read_detections, read_exclusions, read_truth
+from stages.lib.annotations.labelmap import LabelMap, read_label_map
 from stages.lib.cli import guarded
 from stages.lib.config.evaluate import EvaluateConfig
 from stages.lib.config.load import check
-from stages.lib.files import write_json
+from stages.lib.errors import StageError
+from stages.lib.files import write_json, write_text
+from stages.lib.metrics.ava import repeated_detections
 
 _log = logging.getLogger("acarflow")
 
@@ -27,44 +34,78 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m stages.evaluate", description=__doc__)
-    parser.add_argument(
-        "--groundtruth", type=Path, required=True, help="csv with 8, 7 or (nobody there) 2 columns"
+    parser = argparse.ArgumentParser(
+        prog="python -m stages.evaluate",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--detections", type=Path, required=True, help="csv: video, time, box, action id, score"
-    )
-    parser.add_argument("--labelmap", type=Path, required=True, help="pbtxt of the evaluated classes")
-    parser.add_argument(
-        "--exclusions", type=Path, help="csv: video, time of excluded keyframes (dialects that use it)"
-    )
-    parser.add_argument(
-        "--kinds", type=Path, help="csv: id, name, kind, to group classes otherwise than by AVA id"
-    )
-    parser.add_argument("--dialect", default="official", help="official, 2020, pyslowfast or strict")
-    parser.add_argument("--iou", type=float, default=0.5, help="least IoU of a true positive")
-    parser.add_argument(
-        "--bootstrap", type=int, default=0, help="resamples of the videos for a 95 %% interval"
-    )
-    parser.add_argument("--out", type=Path, required=True, help="json file to write")
+    add = parser.add_argument
+    add("--groundtruth", type=Path, required=True, help="csv with 8, 7 or (nobody there) 2 columns")
+    add("--detections", type=Path, required=True, help="csv: video, time, box, action id, score")
+    add("--labelmap", type=Path, required=True, help="pbtxt of the evaluated classes")
+    add("--exclusions", type=Path, help="csv: video, time of excluded keyframes (2020 and pyslowfast)")
+    add("--kinds", type=Path, help="csv: id, name, kind, to group classes otherwise than by AVA id")
+    add("--dialect", default="official", help="official, 2020, pyslowfast or strict")
+    add("--iou", type=float, default=0.5, help="least IoU of a true positive")
+    add("--ious", type=float, nargs="+", default=[], help="further IoUs for which the AP is given")
+    add("--bootstrap", type=int, default=0, help="resamples of the videos for a 95 %% interval")
+    add("--compare", type=Path, help="detections of another model: is the difference more than luck?")
+    add("--switches", action="store_true", help="mAP with each switch of the dialect turned alone")
+    add("--persons", action="store_true", help="AP of the person boxes, whatever their actions")
+    add("--curves", type=Path, help="csv to write: recall, precision and score of each class")
+    add("--out", type=Path, required=True, help="json file to write")
     return parser
 
 
 def _work(args: argparse.Namespace) -> None:
-    raw = {"dialect": args.dialect, "iou": args.iou, "bootstrap": args.bootstrap}
-    cfg = check(EvaluateConfig, raw, "command line")
+    cfg, *others = _settings(args)
     classes = read_label_map(args.labelmap)
     if args.kinds:
         classes = classes.with_kinds(read_kinds(args.kinds))
-    truth, truth_counts = read_truth(args.groundtruth, classes)
-    detections, counts = read_detections(args.detections, classes)
-    exclusions = read_exclusions(args.exclusions) if args.exclusions else set()
-    results = evaluate([Scored("input", truth, detections, exclusions)], classes, cfg)
+    scored, read = _read(args, classes)
+    results = evaluate([scored], classes, cfg)
+    result = results[UNION]
+    read["detections"] = replace(
+        read["detections"], duplicates=repeated_detections(result, scored.detections)
+    )
     table = metrics_json(results, classes, cfg)
     table.pop("datasets")
-    table["read"] = {"groundtruth": asdict(truth_counts), "detections": asdict(counts)}
+    table["read"] = {name: asdict(counts) for name, counts in read.items()}
+    known = extras.notes(scored, result, read["groundtruth"], read["detections"], args.exclusions is not None)
+    notes = table["notes"]
+    assert isinstance(notes, list)
+    notes += known
+    if others:
+        table["by_iou"] = extras.by_iou(scored, classes, [cfg, *others])
+    if args.switches:
+        table["switches"] = extras.switches(scored, result)
+    if args.persons:
+        table["persons"] = extras.persons(scored, cfg.iou)
+    if args.compare:
+        rival, _ = read_detections(args.compare, classes)
+        table["compared"] = extras.compared(scored, rival, classes, result, cfg)
+    if args.curves:
+        write_text(args.curves, extras.curves_csv(result, classes))
     write_json(args.out, table)
-    union = results[UNION]
-    _log.info("mAP@%gIOU %.6f (dialect %s)", union.iou, union.mean_ap, union.dialect.name)
-    for note in table["notes"] if isinstance(table["notes"], list) else []:
+    _log.info("mAP@%gIOU %.6f (dialect %s)", result.iou, result.mean_ap, result.dialect.name)
+    for note in notes:
         _log.info("note: %s", note)
+
+
+def _settings(args: argparse.Namespace) -> list[EvaluateConfig]:
+    """The settings of the number itself, then the same with every further IoU."""
+    raw = {"dialect": args.dialect, "bootstrap": args.bootstrap}
+    return [check(EvaluateConfig, {**raw, "iou": iou}, "command line") for iou in (args.iou, *args.ious)]
+
+
+def _read(args: argparse.Namespace, classes: LabelMap) -> tuple[Scored, dict[str, ReadCounts]]:
+    """All files, boxes as they stand; StageError with file and line for what cannot be read."""
+    truth, truth_counts = read_truth(args.groundtruth, classes, outside="keep")
+    if not len(truth.video):
+        raise StageError(
+            "no row of the ground truth has a box", str(args.groundtruth), "give rows with 7 or 8 columns"
+        )
+    detections, counts = read_detections(args.detections, classes)
+    exclusions = read_exclusions(args.exclusions) if args.exclusions else set()
+    scored = Scored(str(args.groundtruth.absolute()), truth, detections, exclusions)
+    return scored, {"groundtruth": truth_counts, "detections": counts}

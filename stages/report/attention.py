@@ -21,6 +21,8 @@ from stages.lib.artifacts.tables import Index, Keyframes
 from stages.lib.errors import StageError
 from stages.lib.models.heads import AcarHead
 from stages.lib.models.inputs import HeadInput
+from stages.lib.models.mapstore import CELL
+from stages.lib.models.runtime import optional_to_device
 from stages.report.choice import people_to_show, split_to_show
 from stages.report.relations import relation_maps
 
@@ -36,6 +38,12 @@ class CanonicalMaps:
         """The map (C,h,w) of a keyframe that has one."""
         reader, row = self.place[key]
         return reader.read(row)
+
+    def extent(self, key: tuple[str, int]) -> NDArray[np.float32] | None:
+        """Width and height (1,2) in cells of the frame behind the map of a keyframe; None where that is not known."""
+        reader, row = self.place[key]
+        size = reader.size[row : row + 1, ::-1]
+        return (size / CELL).astype(np.float32) if (size > 0).all() else None
 
 
 def canonical_maps(files: Sequence[Artifact]) -> CanonicalMaps:
@@ -84,6 +92,7 @@ def look(
             torch.from_numpy(map_Chw)[None].to(device),
             torch.from_numpy(own).to(device),
             torch.zeros(len(own), dtype=torch.int64, device=device),
+            extent_B2=optional_to_device(maps.extent(keys[rows[person.place]]), device),
         )
         found = relation_maps(head, inputs)
         both_2hw = torch.stack([found.others_Nhw[row], found.score_NAhw[row, person.column]])

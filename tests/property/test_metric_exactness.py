@@ -156,7 +156,7 @@ def test_perfect_detections_have_ap_one(seed: int) -> None:
     assert all(math.isnan(value) or value == pytest.approx(1.0) for value in ap)
 
 
-@pytest.mark.parametrize("dialect", ["official", "strict"])
+@pytest.mark.parametrize("dialect", sorted(DIALECTS))
 def test_equals_the_literal_evaluator_on_the_real_kinetics_truth(dialect: str) -> None:
     if not REAL_TRUTH.exists():
         pytest.skip(f"the AVA-Kinetics ground truth is not at {REAL_TRUTH}")
@@ -164,8 +164,10 @@ def test_equals_the_literal_evaluator_on_the_real_kinetics_truth(dialect: str) -
     assert (counts.rows, counts.negatives, len(truth.key_ms)) == (65172, 8673, 31272)
     rows, detections = generated_detections(truth, 1500)
     class_ids = sorted(set(range(1, 81)) - {2, 16})
-    expected, expected_ap = literal_frame_map(rows, detections, class_ids, dialect)
-    result = frame_map(truth, detection_table(detections), class_ids, dialect)
+    out = list(dict.fromkeys(row[:2] for row in detections))[::7]
+    expected, expected_ap = literal_frame_map(rows, detections, class_ids, dialect, exclusions=out)
+    milliseconds = {(video, int(to_milliseconds(seconds))) for video, seconds in out}
+    result = frame_map(truth, detection_table(detections), class_ids, dialect, exclusions=milliseconds)
     np.testing.assert_allclose(result.ap, [expected_ap[c] for c in class_ids], atol=1e-9, equal_nan=True)
     assert result.mean_ap == pytest.approx(expected, abs=1e-9)
     assert 0.001 < expected < 0.5
@@ -194,4 +196,5 @@ def generated_detections(truth: Truth, n_keyframes: int) -> tuple[list, list]:
             else:
                 box, label = np.array(random_box(rng)), int(rng.integers(1, 81))
             detections.append((name[key[0]], seconds[key], tuple(box.tolist()), label, float(next(scores))))
+    detections += [(row[0], row[1] + 30.0, *row[2:4], float(next(scores))) for row in detections[::50]]
     return rows, detections

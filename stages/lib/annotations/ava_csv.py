@@ -25,6 +25,7 @@ from stages.lib.annotations.columns import (
     join_keys,
     parse_boxes,
     parse_keys,
+    run_heads,
 )
 from stages.lib.annotations.labelmap import LabelMap
 from stages.lib.annotations.lines import Rows, parse_file, split_block
@@ -174,10 +175,15 @@ def _detections_block(data: bytearray, names: Names) -> _Part:
 
 
 def _detection_rows(rows: Rows, names: Names) -> _Part:
-    keys, boxes = parse_keys(rows, names), parse_boxes(rows)
-    n_outside = int(((boxes < 0) | (boxes > 1)).any(axis=1).sum())
+    """Detections list a box once per class: what repeats the row before up to the box is read once."""
+    heads = run_heads(rows, 5)
+    lengths = np.diff(np.append(heads, len(rows.line)))
+    first = rows.take(heads)
+    keys, boxes = parse_keys(first, names), parse_boxes(first)
+    n_outside = int((((boxes < 0) | (boxes > 1)).any(axis=1) * lengths).sum())
+    run = np.repeat(np.arange(len(heads)), lengths)
     class_id, scores = check_actions(rows, None), check_scores(rows)
-    return _Part(keys, join_keys([]), boxes, class_id, scores, rows.line, 0, n_outside)
+    return _Part(keys[run], join_keys([]), boxes[run], class_id, scores, rows.line, 0, n_outside)
 
 
 def _exclusions_block(data: bytearray, names: Names) -> Keys:

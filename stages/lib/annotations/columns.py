@@ -10,7 +10,7 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.lib.annotations.decimals import parse_decimals, starting_word
+from stages.lib.annotations.decimals import parse_decimals
 from stages.lib.annotations.labelmap import LabelMap
 from stages.lib.annotations.lines import LineError, Rows
 
@@ -19,6 +19,7 @@ Bools = NDArray[np.bool_]
 
 VIDEO_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 TOLERANCE = 0.01  # boxes may stick out of the frame by this part of its size
+_LONGEST = 20  # words of eight characters in which the starts of rows are compared
 LATEST = 1e7  # seconds; a later keyframe is a mistake (milliseconds, frame numbers)
 
 
@@ -65,7 +66,7 @@ def join_keys(parts: Sequence[Keys]) -> Keys:
 
 def parse_keys(rows: Rows, names: Names) -> Keys:
     """Video and time of each row; runs of rows with the same two fields are read once."""
-    heads = _run_heads(rows)
+    heads = run_heads(rows, 1)
     lengths = np.diff(np.append(heads, rows.start.shape[1]))
     raw = bytes(rows.text.raw)
     spans = zip(rows.start[0, heads].tolist(), rows.end[0, heads].tolist(), strict=True)
@@ -163,16 +164,19 @@ def _numbers(rows: Rows, column: int, name: str) -> Floats:
     return values
 
 
-def _run_heads(rows: Rows) -> NDArray[np.int64]:
-    """Rows at which video or time is spelled differently from the row before."""
-    changed = np.zeros(rows.start.shape[1], dtype=bool)
+def run_heads(rows: Rows, last: int) -> NDArray[np.int64]:
+    """Rows whose text from the first column to column `last` (from 0) differs from that of the row before.
+
+    A row may be a head without need (where a text is shorter than a word, or longer than 160 characters).
+    """
+    start, end = rows.start[0], rows.end[last]
+    length = end - start
+    changed = length > 8 * _LONGEST
     changed[:1] = True
-    for column in (0, 1):
-        start, length = rows.start[column], rows.end[column] - rows.start[column]
-        changed[1:] |= length[1:] != length[:-1]
-        for number in range(min(8, -(-int(length.max(initial=0)) // 8))):
-            word = starting_word(rows.text, start, length, number)
-            changed[1:] |= word[1:] != word[:-1]
+    changed[1:] |= length[1:] != length[:-1]
+    for number in range(min(_LONGEST, -(-int(length.max(initial=0)) // 8))):
+        word = rows.text.words[np.minimum(start + 8 * number, end - 8)]
+        changed[1:] |= word[1:] != word[:-1]
     return np.flatnonzero(changed)
 
 

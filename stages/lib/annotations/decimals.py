@@ -67,13 +67,6 @@ def _parse_odd(text: Text, start: Ints, end: Ints) -> tuple[NDArray[np.float64],
     return values, np.isnan(values)
 
 
-def starting_word(text: Text, start: Ints, length: Ints, number: int) -> Words:
-    """Characters 8 * number to 8 * number + 8 of each field, zero beyond the field's end; for comparing fields."""
-    kept = np.clip(length - 8 * number, 0, 8)
-    shift = ((8 - kept) * 8).astype(np.uint64)
-    return (text.words[start + 8 * number] << shift) >> shift
-
-
 def _with_high_word(
     text: Text, end: Ints, length: Ints, low: Words, decimals: Ints, odd: Bools
 ) -> tuple[Words, Ints, Bools]:

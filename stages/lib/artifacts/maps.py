@@ -83,6 +83,13 @@ class MapReader:
         """Whether this owner has a map."""
         return bool(self.row[owner] >= 0)
 
+    def read(self, owner: int) -> NDArray[np.float16]:
+        """The map (C,h,w) of an owner that has one; StageError if a checksum does not hold."""
+        height, width = (int(cells) for cells in self.grid[owner])
+        map_1Chw = np.empty((1, self.channels or 0, height, width), np.float16)
+        self.fill(np.array([owner]), map_1Chw)
+        return map_1Chw[0]
+
     def fill(self, owners: NDArray[np.int64], out_BChw: NDArray[np.float16]) -> None:
         """Read the maps of owners of one grid into `out_BChw`, neighbours in the file with one request.
 

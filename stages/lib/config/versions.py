@@ -16,6 +16,6 @@ VERSIONS: Final[dict[str, int]] = {
     "train": 2,
     "predict": 2,
     "ensemble": 1,
-    "evaluate": 1,
+    "evaluate": 2,
     "report": 3,
 }

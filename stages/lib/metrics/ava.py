@@ -17,7 +17,7 @@ from stages.lib.metrics.dialects import Dialect, dialect_named
 from stages.lib.metrics.keyframes import number_keyframes
 from stages.lib.metrics.matching import best_truths, first_claims
 from stages.lib.metrics.selection import class_lookup, select_rows
-from stages.lib.metrics.tables import DetectionsTable, Truth
+from stages.lib.metrics.tables import DetectionsTable, Truth, count_duplicates
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -96,6 +96,19 @@ class Result:
         c = self.class_ids.index(class_id)
         rows = self.matches.of_class(c)
         return *precision_recall(self.matches.hit[rows], int(self.truths[c])), self.matches.score[rows]
+
+
+def repeated_detections(result: Result, detections: DetectionsTable) -> int:
+    """Number of detections that count and repeat an earlier row in everything: keyframe, box, class and score.
+
+    Such rows share a score, so that only rows of one class with equal scores are looked at.
+    """
+    matches = result.matches
+    level = np.zeros(len(matches.score) + 1, dtype=bool)
+    level[1:-1] = matches.score[1:] == matches.score[:-1]
+    level[np.clip(matches.splits, 0, len(matches.score))] = False
+    rows = matches.row[level[1:] | level[:-1]]
+    return count_duplicates(detections.take(rows), with_score=True)
 
 
 def mean_of_defined(values: Floats) -> float:

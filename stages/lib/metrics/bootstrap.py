@@ -33,6 +33,16 @@ class Interval:
         """Share of resamples above zero; for a difference, how often the first model was the better one."""
         return float((self.resamples > 0).mean())
 
+    @property
+    def p_value(self) -> float:
+        """Two-sided p-value of "it is zero": twice the smaller tail, (1 + its resamples) / (1 + all of them), at most 1.
+
+        The ones count the observed value itself (Davison & Hinkley, Bootstrap Methods, 1997, section 4.2).
+        """
+        defined = self.resamples[~np.isnan(self.resamples)]
+        tail = min(int((defined <= 0).sum()), int((defined >= 0).sum()))
+        return min(1.0, 2 * (tail + 1) / (len(defined) + 1))
+
 
 def bootstrap(result: Result, n_resamples: int = 1000, seed: int = 0) -> Interval:
     """95 % interval of the mean AP over resampled videos; seeded."""

@@ -61,6 +61,11 @@ class DetectionsTable:
         assert len(self.timestamp_ms) == len(self.class_id) == len(self.score) == n
         assert self.boxes.shape == (n, 4)
 
+    def take(self, rows: Ints) -> DetectionsTable:
+        """The named rows, over the same videos."""
+        columns = ("video", "timestamp_ms", "boxes", "class_id", "score")
+        return DetectionsTable(self.videos, **{name: vars(self)[name][rows] for name in columns})
+
 
 def truth_from_dense(
     videos: Sequence[str],
@@ -149,11 +154,16 @@ def merge_names(
     return names, [np.array([place[name] for name in names_of], dtype=np.int32) for names_of in lists]
 
 
-def count_duplicates(table: Truth | DetectionsTable) -> int:
-    """Number of rows that repeat an earlier row's keyframe, box and class (and person, in a ground truth)."""
+def count_duplicates(table: Truth | DetectionsTable, *, with_score: bool = False) -> int:
+    """Number of rows that repeat an earlier row's keyframe, box and class (and person, in a ground truth).
+
+    With `with_score`, detections of unequal scores are no repetitions.
+    """
     columns = [table.video, table.timestamp_ms, table.class_id, *np.asarray(table.boxes, np.float64).T]
     if isinstance(table, Truth):
         columns.append(table.person_id)
+    elif with_score:
+        columns.append(table.score)
     mixed = np.zeros(len(table.video), dtype=np.uint64)
     for column in columns:
         bits = np.ascontiguousarray(column, dtype=np.float64).view(np.uint64)

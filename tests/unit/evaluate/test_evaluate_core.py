@@ -41,12 +41,14 @@ def test_the_json_holds_the_table_the_dialect_and_null_for_nan() -> None:
         "id": 3,
         "name": "crouch",
         "kind": "pose",
+        "frequency": None,
         "ap": None,
         "truths": 0,
         "detections": 0,
     }
     assert found["per_class"][0]["truths"] == 2
     assert found["by_kind"] == {"c": 0.5, "pose": 0.25}
+    assert found["by_frequency"] == {"head": 0.25, "middle": 0.5}
     assert found["counts"]["detections"] == 6
     assert found["counts"]["unlisted_keyframe"] == 1
     assert "1 detections on keyframes absent from the truth were ignored" in found["notes"]

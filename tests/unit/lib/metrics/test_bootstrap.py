@@ -80,3 +80,5 @@ def test_paired_difference_is_surer_than_two_intervals() -> None:
     assert paired.error < np.hypot(bootstrap(first, 300).error, bootstrap(second, 300).error)
     same = paired_bootstrap(first, first, 50)
     assert (same.low, same.high, same.above_zero) == (0.0, 0.0, 0.0)
+    assert same.p_value == 1.0
+    assert paired.p_value == pytest.approx(2 * ((paired.resamples <= 0).sum() + 1) / 301)

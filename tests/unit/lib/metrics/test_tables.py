@@ -86,3 +86,10 @@ def test_duplicates_are_rows_with_equal_keyframe_box_and_class() -> None:
 def test_splits_must_cover_the_boxes() -> None:
     with pytest.raises(AssertionError, match="row_splits"):
         truth_from_dense(["v"], [0], [0], [LEFT], [0, 2], [[1]], (1,))
+
+
+def test_detections_of_unequal_scores_are_no_repetitions_where_that_is_asked() -> None:
+    row = ("v", 1, LEFT, 1)
+    table = detections_of([(*row, 0.1), (*row, 0.2), (*row, 0.2)])
+    assert (count_duplicates(table), count_duplicates(table, with_score=True)) == (2, 1)
+    assert table.take(np.array([0, 2])).score.tolist() == [0.1, 0.2]
