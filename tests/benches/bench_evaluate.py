@@ -85,14 +85,14 @@ def main() -> int:
     parser.add_argument("--repeats", type=int, default=2, help="runs of the command; the fastest counts")
     parser.add_argument("--out", type=Path, default=Path("docs/bench-evaluate.md"))
     args = parser.parse_args()
-    parts = []
+    parts, load = [], os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
         for size in SIZES:
             n_rows = size.n_rows // (20 if args.quick else 1)
             parts.append(_measure(size, n_rows, args.repeats, Path(folder)))
             print(parts[-1], flush=True)
     if not args.quick:
-        write_text(args.out, _page(parts))
+        write_text(args.out, _page(parts, load))
     return 0
 
 
@@ -217,10 +217,10 @@ def _rows(path: Path, scored: bool) -> list[tuple]:
     return rows
 
 
-def _page(parts: list[str]) -> str:
+def _page(parts: list[str], load: float) -> str:
     machine = (
         f"{os.cpu_count()} processors ({platform.machine()}), Python {platform.python_version()}, "
-        f"numpy {np.__version__}"
+        f"numpy {np.__version__}, with a load of {load:.1f} from other work when it began"
     )
     head = f"# Evaluation of csv files: time and memory\n\nMade by `{COMMAND}` on {machine}.\n\n"
     return head + "\n".join(parts)

@@ -209,3 +209,17 @@ def test_ids_of_any_length_are_told_apart(tmp_path: Path) -> None:
     table, _ = read_detections(write(tmp_path, text))
     assert [table.videos[v] for v in table.video] == [name for name in names for _ in range(2)]
     assert np.unique(table.video).size == len(names)
+
+
+def test_boxes_are_told_apart_whatever_their_spelling(tmp_path: Path) -> None:
+    long = "0.1" + "0" * 170
+    starts = ["v,1,0,0,1,1", "v,1,0,0,1,.9", "v,1,0,0,.9,1", f"v,1,{long},0,1,1", f"v,1,{long},0,1,2"]
+    starts += ["v,1,0.1,0.2,0.3,0.41", "v,1,0.1,0.2,0.3,0.42", "v,1,0.1,0.2,0.3,0.42", "v,2,0.1,0.2,0.3,0.42"]
+    table, counts = read_detections(
+        write(tmp_path, "".join(f"{start},{c},0.5\n" for start in starts for c in (1, 12)))
+    )
+    for row, start in enumerate(starts):
+        expected = [float(side) for side in start.split(",")[1:]]
+        for place in (2 * row, 2 * row + 1):
+            assert [table.timestamp_ms[place] / 1000, *table.boxes[place]] == expected
+    assert (table.class_id.tolist(), counts.outside) == ([1, 12] * len(starts), 2)
