@@ -15,6 +15,7 @@ rule bank:
         "<logs>/bank/{bank}/{dataset}/{shard}.log",
     benchmark:
         "<benchmarks>/bank/{bank}/{dataset}/{shard}.tsv"
+    priority: 2  # heads wait for it
     conda:
         "../../environment.yml"
     threads: TORCH_THREADS

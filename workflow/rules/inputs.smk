@@ -64,6 +64,14 @@ def is_pretrained_on(dataset):
     return any(chosen.pretrain and chosen.pretrain.dataset == dataset for chosen in CONFIG.backbones.values())
 
 
+def is_awaited(head):
+    """Whether a bank or another head is made from a head; those are trained before the others."""
+    made_from = [bank.head for bank in CONFIG.banks.values()] + [
+        other.init for other in CONFIG.heads.values()
+    ]
+    return head in made_from
+
+
 def class_source(backbone):
     return SOURCES[CONFIG.backbones[backbone].pretrain.dataset]
 

@@ -13,7 +13,7 @@ rule pretrain:
         "<logs>/pretrain/{backbone}.log",
     benchmark:
         "<benchmarks>/pretrain/{backbone}.tsv"
-    priority: 1  # the longest job of a run that trains its own backbone
+    priority: 2  # the longest job of a run that trains its own backbone
     conda:
         "../../environment.yml"
     threads: TORCH_THREADS

@@ -12,6 +12,7 @@ rule synthesize:
         "<logs>/synthesize/{dataset}.log",
     benchmark:
         "<benchmarks>/synthesize/{dataset}.tsv"
+    priority: lambda wildcards: 2 if is_pretrained_on(wildcards.dataset) else 0
     conda:
         "../../environment.yml"
     threads: lambda wildcards: 2 if is_pretrained_on(wildcards.dataset) else 1

@@ -23,6 +23,7 @@ rule train:
         "<logs>/train/{head}/seed{seed}.log",
     benchmark:
         "<benchmarks>/train/{head}/seed{seed}.tsv"
+    priority: lambda wildcards: 2 if is_awaited(wildcards.head) else 1  # predictions wait anyway
     conda:
         "../../environment.yml"
     threads: TORCH_THREADS
