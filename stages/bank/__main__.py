@@ -69,7 +69,14 @@ def _work(args: argparse.Namespace, payload: BankPayload, text: str) -> dict[str
             index.keyframes.write(writer)
             boxes.write(writer)
             if head is None:
-                parts = list(_shown(pooled_vectors(maps, boxes, device), len(boxes)))
+                pooled = pooled_vectors(
+                    maps,
+                    boxes,
+                    device,
+                    aligned=payload.bank.roi_aligned,
+                    by_pixels=payload.bank.roi_scale == "pixels",
+                )
+                parts = list(_shown(pooled, len(boxes)))
                 channels = maps.channels() or 0
                 writer.put("vectors", np.concatenate([np.zeros((0, channels), np.float32), *parts]))
             else:

@@ -13,10 +13,9 @@ import torch
 from numpy.typing import NDArray
 
 from stages.lib.artifacts.tables import Boxes
-from stages.lib.models.heads import AcarHead
+from stages.lib.models.heads import AcarHead, pool_actors
 from stages.lib.models.inputs import HeadInput
 from stages.lib.models.mapstore import MapTable
-from stages.lib.models.roi import actor_vectors
 from stages.lib.models.runtime import optional_to_device, to_device
 
 BATCH: Final = 16
@@ -28,10 +27,16 @@ def archived_boxes(detections: Boxes, present_K: NDArray[np.bool_], min_score: f
 
 
 @torch.inference_mode()
-def pooled_vectors(maps: MapTable, boxes: Boxes, device: torch.device) -> Iterator[NDArray[np.float32]]:
-    """AFB: the raw RoI-pooled vector (C,) of every box, in parts of some keyframes, in the order of the boxes."""
+def pooled_vectors(
+    maps: MapTable, boxes: Boxes, device: torch.device, *, aligned: bool, by_pixels: bool
+) -> Iterator[NDArray[np.float32]]:
+    """AFB: the raw RoI-pooled vector (C,) of every box, in parts of some keyframes, in the order of the boxes.
+
+    `aligned` and `by_pixels` are those of the heads that read the bank; ValueError for maps without the frames' size.
+    """
     for inputs in _inputs(maps, boxes, device):
-        yield actor_vectors(inputs.maps_BCHW.float(), inputs.boxes_N4, inputs.box_image_N).cpu().numpy()
+        vectors_NC = pool_actors(inputs.maps_BCHW.float(), inputs, aligned=aligned, by_pixels=by_pixels)
+        yield vectors_NC.cpu().numpy()
 
 
 @torch.inference_mode()

@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from stages.lib.annotations.labelmap import read_label_map
 from stages.lib.cli import guarded, parse
@@ -22,6 +22,8 @@ from stages.lib.cli import guarded, parse
 if TYPE_CHECKING:
     from stages.checkpoint.core import Choices
     from stages.checkpoint.files import Content
+
+POOLS: Final = {"2x2x2": (2, 2, 2), "1x2x2": (1, 2, 2)}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -73,6 +75,12 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
         "--rate", type=float, default=None, help="frames a second of the videos it learned from (30)"
     )
     parser.add_argument(
+        "--non-local-pool",
+        choices=tuple(POOLS),
+        default=None,
+        help="pool of the keys of non-local blocks: time, height, width",
+    )
+    parser.add_argument(
         "--roi-aligned",
         action=argparse.BooleanOptionalAction,
         default=None,
@@ -98,6 +106,7 @@ def _choices(args: argparse.Namespace) -> Choices:
         normalisation=args.normalisation,
         sampling=args.sampling,
         rate=args.rate,
+        non_local_pool=POOLS.get(args.non_local_pool),
         roi_aligned=args.roi_aligned,
         evaluated_only=args.classes is not None,
         labels=read_label_map(args.labelmap) if args.labelmap else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 import torch
@@ -15,6 +15,7 @@ from stages.lib.errors import StageError
 from stages.lib.models.formats import acar, pyslowfast
 from stages.lib.models.formats.identify import Model
 from stages.lib.models.formats.settings import Settings
+from stages.lib.models.formats.variant import find_row
 from stages.lib.models.slowfast import SlowFastArch, SlowRule
 
 Normalisation = Literal["psf", "k700"]
@@ -46,6 +47,7 @@ class Choices:
     normalisation: Normalisation | None = None
     sampling: Sampling | None = None
     rate: float | None = None
+    non_local_pool: tuple[int, int, int] | None = None
     roi_aligned: bool | None = None
     evaluated_only: bool = False
     labels: LabelMap | None = None
@@ -90,7 +92,7 @@ def backbone_part(given: Given) -> Part:
     slow_rule = choices.slow_rule or ("stride" if of_team else "full-span")
     facts = {
         "family": "backbone",
-        "architecture": model.row,
+        "architecture": _row(given, model.arch),
         "sampling": {"fast_frames": frames, "stride": stride, "slow_rule": slow_rule},
         "rate": choices.rate or RATE,
         "mean": list(mean),
@@ -100,6 +102,19 @@ def backbone_part(given: Given) -> Part:
         "origin": dict(given.origin),
     }
     return Part(model.backbone, facts)
+
+
+def _row(given: Given, arch: SlowFastArch) -> str | None:
+    """The row of the architecture table, with the pool of non-local blocks that is told; it does not show in shapes."""
+    if not arch.non_local:
+        if given.choices.non_local_pool is not None:
+            raise StageError("has no non-local blocks", given.where, "leave --non-local-pool out")
+        return given.model.row
+    if given.settings.non_local not in (None, "dot_product"):
+        what = f"its non-local blocks are of the kind {given.settings.non_local}"
+        raise StageError(what, given.where, "only networks with dot_product can be imported")
+    pool = given.choices.non_local_pool or given.settings.non_local_pool
+    return given.model.row if pool is None else find_row(replace(arch, non_local_pool=pool), given.where)
 
 
 def head_part(given: Given, arch: SlowFastArch) -> Part:
@@ -158,6 +173,8 @@ def assumed(given: Given) -> tuple[str, ...]:
         "normalisation": choices.normalisation,
     }
     told: dict[str, object] = dict(says) if given.model.arch else {}
+    if given.model.arch and given.model.arch.non_local:
+        told["pool of non-local blocks"] = choices.non_local_pool or settings.non_local_pool
     if given.model.head is not None:
         aligned = settings.aligned if choices.roi_aligned is None else choices.roi_aligned
         told = told | {"RoIAlign": aligned}

@@ -142,6 +142,8 @@ def _notes(whole: Whole, *, softmax: bool, aligned: bool) -> tuple[str, ...]:
         f"slow frames: {sampling['slow_rule']}; {sampling['fast_frames']} fast frames, {sampling['stride']} apart",
         f"normalisation: mean {facts['mean']}, deviation {facts['std']}, of RGB in [0, 1]",
     ]
+    if whole.arch.non_local:
+        notes.append(f"non-local blocks: keys pooled {whole.arch.non_local_pool} (time, height, width)")
     if head is not None:
         own = bool(head.metadata.get("roi_aligned"))
         notes.append(

@@ -40,6 +40,7 @@ def _work(args: argparse.Namespace, payload: PredictPayload, text: str) -> dict[
 
     device = prepare(args.device, payload.threads)
     trained = load_head(args.weights)
+    trained.require_kind(payload.kind, str(args.weights))
     with ExitStack() as stack:
         index_file = stack.enter_context(open_artifact(args.index, INDEX))
         box_file = stack.enter_context(open_artifact(args.detections, DETECT))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.lib.artifacts.banks import BankShard, bank_identity
+from stages.lib.artifacts.banks import BankShard, bank_identity, require_readable
 from stages.lib.artifacts.lineage import input_of, require_equal, require_input
 from stages.lib.artifacts.maps import MapReader
 from stages.lib.artifacts.reader import Artifact
@@ -71,11 +71,17 @@ def open_bank(
         )
     if file is None or memory is None:
         return None
-    require_input(file, "weights", str(trained.metadata["backbone_sha"]), "the head was trained")
+    facts = trained.metadata
+    require_readable(
+        file,
+        trained.kind,
+        roi_aligned=facts.get("roi_aligned", False),
+        roi_scale=facts.get("roi_scale", "grid"),
+    )
+    require_input(file, "weights", str(facts["backbone_sha"]), "the head was trained")
     require_input(file, "detections", detections.fingerprint, f"this prediction works on {detections.path},")
-    identity, expected = bank_identity(file), trained.metadata["bank"]
-    for part in ("kind", "head_weights"):
-        require_equal(identity[part], expected[part], f"the bank's {part}", file.path, weights)
+    made, expected = bank_identity(file)["head_weights"], facts["bank"]["head_weights"]
+    require_equal(made, expected, "the bank's head_weights", file.path, weights)
     shard = BankShard.read(file)
     shard.keyframes.require_same(index.keyframes, str(file.path), "the index")
     archive = Archive(

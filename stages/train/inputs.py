@@ -14,16 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from stages.lib.artifacts.banks import BankShard, bank_identity
+from stages.lib.artifacts.banks import BankShard, bank_identity, require_readable
 from stages.lib.artifacts.lineage import input_of, require_equal, require_input
 from stages.lib.artifacts.maps import MapReader
 from stages.lib.artifacts.reader import Artifact, open_artifact
 from stages.lib.artifacts.schemas import BANK, DETECT, EXTRACT, INDEX
 from stages.lib.artifacts.tables import Boxes, Classes, Index, Keyframes, splits_of
-from stages.lib.config.heads import MemoryConfig
+from stages.lib.config.heads import HeadConfig, MemoryConfig
 from stages.lib.errors import StageError
 from stages.lib.models.mapstore import MapTable
-from stages.lib.models.memory import BankMemory
+from stages.lib.models.memory import BankMemory, require_channels
 from stages.lib.models.slots import Archive, video_words
 from stages.train.core import Bank
 from stages.train.samples import Shard
@@ -48,13 +48,15 @@ def open_inputs(
     maps: Sequence[Path],
     detections: Sequence[Path],
     banks: Sequence[Path],
-    memory: MemoryConfig | None,
+    head: HeadConfig,
 ) -> Inputs:
     """Open the files of all shards (lists in one order); they stay open until `stack` closes.
 
     Raises:
-        StageError: lists of different length, files that do not belong together, or different class maps.
+        StageError: lists of different length, files that do not belong together, different class maps, or a bank that the
+            head cannot read.
     """
+    memory = head.memory
     _check_lengths(indexes, {"--maps": maps, "--detections": detections, "--bank": banks}, memory)
     index_files = [stack.enter_context(open_artifact(path, INDEX)) for path in indexes]
     map_files = [stack.enter_context(open_artifact(path, EXTRACT)) for path in maps]
@@ -70,8 +72,12 @@ def open_inputs(
         readers.append(_canonical(map_file))
         shards.append(Shard(index, Boxes.read(box_file), readers[-1].row >= 0))
     classes = _common_classes(tables, indexes)
+    for bank_file in bank_files:
+        require_readable(bank_file, head.kind, roi_aligned=head.roi_aligned, roi_scale=head.roi_scale)
     identity = _check_banks(bank_files, box_files, backbone_sha)
     bank = _open_bank(bank_files, tables, memory) if memory is not None else None
+    if bank is not None and head.kind == "acar-acfb":
+        require_channels(bank.memory, head.hidden, str(banks[0]))
     files = [*index_files, *map_files, *box_files, *bank_files]
     fingerprints = {f"input {place}": file.fingerprint for place, file in enumerate(files)}
     return Inputs(tuple(shards), MapTable(readers), bank, classes, backbone_sha, identity, fingerprints)

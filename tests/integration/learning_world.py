@@ -227,13 +227,13 @@ def extract_payload(**changes: Any) -> ExtractPayload:
     return ExtractPayload(**{**base, **changes})
 
 
-def bank_payload(kind: str, min_score: float = 0.9) -> BankPayload:
+def bank_payload(kind: str, min_score: float = 0.9, **changes: Any) -> BankPayload:
     """A bank of detections from `min_score` on."""
     head = "h" if kind == "acfb" else None
     return BankPayload(
         version=VERSIONS["bank"],
         threads=1,
-        bank=BankConfig(kind=kind, backbone="b", head=head, min_score=min_score),
+        bank=BankConfig(kind=kind, backbone="b", head=head, min_score=min_score, **changes),
     )
 
 
@@ -245,5 +245,10 @@ def train_payload(head: HeadConfig) -> TrainPayload:
 def predict_payload(head: HeadConfig, views: Sequence[str] = VIEWS) -> PredictPayload:
     """The head's memory, boxes from 0.4 on."""
     return PredictPayload(
-        version=VERSIONS["predict"], threads=1, min_score=0.4, memory=head.memory, views=tuple(views)
+        version=VERSIONS["predict"],
+        threads=1,
+        kind=head.kind,
+        min_score=0.4,
+        memory=head.memory,
+        views=tuple(views),
     )

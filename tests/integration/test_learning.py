@@ -19,6 +19,7 @@ from stages.lib.artifacts.reader import open_artifact
 from stages.lib.artifacts.schemas import BANK, EXTRACT, PREDICT
 from stages.lib.artifacts.tables import ROLE_EVAL, Boxes, Index
 from stages.lib.artifacts.writer import write_artifact
+from stages.lib.config.payloads import Payload
 from stages.lib.models.runtime import keep_threads
 from stages.lib.models.weights import load_weights
 from stages.predict.__main__ import main as predict
@@ -245,10 +246,10 @@ def test_foreign_files_are_refused(
     message = capsys.readouterr().err
     assert shown in message
     assert load_weights(world.files["acar"]).metadata["backbone_sha"][:12] in message
-    bank_flags = [*foreign.config("acfb", lw.bank_payload("acfb")), "--index", movies.index]
-    bank_flags += ["--maps", maps(foreign, movies), "--detections", movies.detections]
-    bank_flags += ["--out", tmp_path / "b.h5", "--head-weights", world.files["acar"]]
-    assert bank(texts(bank_flags)) == 2
+    flags = [*foreign.config("acfb", lw.bank_payload("acfb")), "--index", movies.index]
+    flags += ["--maps", maps(foreign, movies), "--detections", movies.detections]
+    flags += ["--out", tmp_path / "b.h5", "--head-weights", world.files["acar"]]
+    assert bank(texts(flags)) == 2
     argv = texts(train_flags(world, "acar-acfb", tmp_path / "w"))
     argv[argv.index(str(maps(world, movies)))] = str(maps(foreign, movies))
     assert train(argv) == 2
@@ -279,6 +280,77 @@ def test_a_bank_of_other_detections_or_kind_is_refused(
     assert "head_weights" in capsys.readouterr().err
     argv[argv.index("--bank") + 1] = str(world.folder / "afb/movies.h5")
     assert predict(argv) == 2
+
+
+def bank_flags(world: lw.World, shard: lw.Shard, name: str, payload: Payload, out: Path) -> list[object]:
+    argv = [*world.config(name, payload), "--index", shard.index, "--maps", maps(world, shard)]
+    return [*argv, "--detections", shard.detections, "--out", out]
+
+
+def test_a_bank_of_another_kind_is_no_training_input(
+    world: lw.World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for kind, wrong in (("acar-acfb", "afb"), ("acar-afb", "acfb"), ("linear-afb", "acfb")):
+        argv = [
+            part.replace(f"/{kind.split('-')[1]}/", f"/{wrong}/") if part.endswith(".h5") else part
+            for part in texts(train_flags(world, kind, tmp_path / kind))
+        ]
+        assert train(argv) == 2
+        assert f"a bank of kind {wrong}, which a head of kind {kind} cannot read" in capsys.readouterr().err
+
+
+def test_relation_maps_of_another_width_are_refused(
+    world: lw.World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(texts(train_flags(world, "acar-acfb", tmp_path / "w", hidden=6))) == 2
+    assert "its maps have 8 channels, the head reads 6" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["linear-afb", "acar-afb"])
+def test_banks_pool_as_the_heads_that_read_them(
+    world: lw.World, kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same training is refused with ACAR-Net's pooling in the bank, and runs with the head's."""
+    like = {"roi_aligned": True, "roi_scale": "pixels"}
+    argv = texts(train_flags(world, kind, tmp_path / "head", **like))
+    assert train(argv) == 2
+    told = capsys.readouterr().err
+    assert "pooled with roi_aligned False, those of the head are with True" in told
+    assert "make the bank again with roi_aligned: True" in told
+    for shard in world.shards:
+        out = tmp_path / "afb" / shard.index.name
+        assert bank(texts(bank_flags(world, shard, "afb-like", lw.bank_payload("afb", **like), out))) == 0
+        argv[argv.index(str(world.folder / "afb" / shard.index.name))] = str(out)
+    assert train(argv) == 0
+    weights, movies = tmp_path / "head/weights.safetensors", world.shards[0]
+    argv = texts(predict_flags(world, movies, kind, weights, tmp_path / "p.h5"))
+    capsys.readouterr()
+    assert predict(argv) == 2
+    assert "pooled with roi_aligned False" in capsys.readouterr().err
+    argv[argv.index("--bank") + 1] = str(tmp_path / "afb/movies.h5")
+    assert predict(argv) == 0
+
+
+def test_weights_of_another_kind_than_configured_are_refused(
+    world: lw.World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = predict_flags(world, world.shards[0], "linear", world.files["acar"], tmp_path / "p.h5")
+    assert predict(texts(argv)) == 2
+    assert "of a head of kind acar, the configuration says linear" in capsys.readouterr().err
+
+
+def test_a_shard_in_whose_bank_nobody_is(world: lw.World, tmp_path: Path) -> None:
+    movies = world.shards[0]
+    for kind in ("acfb", "afb"):
+        extra = ["--head-weights", world.files["acar"]] if kind == "acfb" else []
+        out = tmp_path / kind / "movies.h5"
+        strict = lw.bank_payload(kind, 0.99)
+        assert bank(texts([*bank_flags(world, movies, f"{kind}-strict", strict, out), *extra])) == 0
+        head = f"acar-{kind}"
+        weights = run_train(world, head, tmp_path / head)
+        argv = texts(predict_flags(world, movies, head, weights, tmp_path / "p.h5"))
+        argv[argv.index("--bank") + 1] = str(out)
+        assert predict(argv) == 0
 
 
 def relabelled(source: Path, target: Path, **inputs: str) -> Path:

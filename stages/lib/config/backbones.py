@@ -10,7 +10,15 @@ from stages.lib.config.base import Section
 from stages.lib.config.types import Fraction, Key, ViewName
 
 Architecture = Literal[
-    "r50", "r101", "r101-bn", "r101-50-50", "r101-50-50-plain", "r101-50-101", "r152", "playground"
+    "r50",
+    "r101",
+    "r101-bn",
+    "r101-50-50",
+    "r101-50-50-pool122",
+    "r101-50-50-plain",
+    "r101-50-101",
+    "r152",
+    "playground",
 ]
 
 EngineName = Literal["torch", "openvino"]

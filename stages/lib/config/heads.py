@@ -10,6 +10,7 @@ from stages.lib.config.base import Section
 from stages.lib.config.types import Fraction, Key, Split
 
 HeadKind = Literal["linear", "acar", "linear-afb", "acar-afb", "acar-acfb"]
+RoiScale = Literal["grid", "pixels"]
 
 
 class BankConfig(Section):
@@ -24,11 +25,23 @@ class BankConfig(Section):
     )
     head_seed: int = Field(default=0, ge=0, description="seed of that head")
     min_score: Fraction = Field(default=0.9, description="detections below this score are not archived")
+    roi_aligned: bool = Field(
+        default=False,
+        description="half-pixel shift of RoIAlign, as in the heads that read the bank (afb only)",
+    )
+    roi_scale: RoiScale = Field(
+        default="grid",
+        description="where RoIAlign finds a box, as in the heads that read the bank (afb only)",
+    )
 
     @model_validator(mode="after")
     def _check_head(self) -> Self:
         if (self.kind == "acfb") != (self.head is not None):
             raise ValueError("an acfb bank names the head that makes its maps, an afb bank names none")
+        if self.kind == "acfb" and (self.roi_aligned or self.roi_scale != "grid"):
+            raise ValueError(
+                "roi_aligned and roi_scale of an acfb bank are those of its head; leave them out"
+            )
         return self
 
 
@@ -89,7 +102,7 @@ class HeadConfig(Section):
     output_kernel: Literal[1, 3] = Field(default=1, description="kernel of HR2O's output convolution")
     dropout: Fraction = Field(default=0.2, description="dropout inside HR2O and the bank operator")
     roi_aligned: bool = Field(default=False, description="half-pixel shift of RoIAlign")
-    roi_scale: Literal["grid", "pixels"] = Field(
+    roi_scale: RoiScale = Field(
         default="grid",
         description="where RoIAlign finds a box: grid stretches the frame over its map (ACAR), "
         "pixels takes 16 pixels as a cell (PySlowFast)",

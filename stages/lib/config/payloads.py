@@ -14,7 +14,7 @@ from stages.lib.config.decode import DecodeConfig
 from stages.lib.config.detectors import DetectorConfig
 from stages.lib.config.ensemble import EnsembleConfig
 from stages.lib.config.evaluate import EvaluateConfig
-from stages.lib.config.heads import BankConfig, HeadConfig, MemoryConfig
+from stages.lib.config.heads import BankConfig, HeadConfig, HeadKind, MemoryConfig
 from stages.lib.config.playground import MOVIES
 from stages.lib.config.report import ReportConfig
 from stages.lib.config.root import Config
@@ -81,6 +81,7 @@ class TrainPayload(Payload):
 
 class PredictPayload(Payload):
     threads: int
+    kind: HeadKind
     min_score: float
     memory: MemoryConfig | None
     views: tuple[str, ...]
@@ -157,6 +158,7 @@ def payload(config: Config, stage: str, variant: str) -> Payload:
             return PredictPayload(
                 version=version,
                 threads=threads,
+                kind=chosen.kind,
                 min_score=chosen.min_score,
                 memory=chosen.memory,
                 views=config.extract.views,

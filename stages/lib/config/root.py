@@ -107,6 +107,29 @@ class Config(Section):
             raise ValueError(
                 f"heads.{key}.memory.bank: banks.{head.memory.bank} archives another backbone's maps"
             )
+        # Given weights bring sizes and pooling of their own, which the stages compare.
+        if head.weights is None:
+            self._check_fit(key, head, bank, f"banks.{head.memory.bank}")
+
+    def _check_fit(self, key: str, head: HeadConfig, bank: BankConfig, where: str) -> None:
+        """The live actors and the archived ones must be made alike."""
+        if bank.kind == "afb":
+            for name, own, other in (
+                ("roi_aligned", head.roi_aligned, bank.roi_aligned),
+                ("roi_scale", head.roi_scale, bank.roi_scale),
+            ):
+                if own != other:
+                    raise ValueError(
+                        f"heads.{key}.{name}: it is {own}, but {other} in {where}, whose actors the head reads; "
+                        "give both the same"
+                    )
+            return
+        maker = self.heads.get(bank.head or "")
+        if maker is not None and maker.weights is None and maker.hidden != head.hidden:
+            raise ValueError(
+                f"heads.{key}.hidden: it is {head.hidden}, but {maker.hidden} in heads.{bank.head}, "
+                f"which makes the maps of {where}; give both the same"
+            )
 
     def _check_member(self, ensemble: str, member: str) -> None:
         key, _, seed = member.partition(":")

@@ -42,6 +42,7 @@ def backbone_of(arch: SlowFastArch, *, last_stage: LastStage = "dilated") -> Slo
         last_stride=arch.last_stride if dilated else 2,
         last_dilation=arch.last_dilation if dilated else 1,
         non_local=arch.non_local,
+        non_local_pool=arch.non_local_pool,
     )
 
 

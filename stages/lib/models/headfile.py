@@ -37,6 +37,15 @@ class TrainedHead:
         """linear, acar, linear-afb, acar-afb or acar-acfb."""
         return str(self.metadata["kind"])
 
+    def require_kind(self, kind: str, where: str) -> None:
+        """Raise a StageError unless the head, whose file is `where`, is of this kind."""
+        if self.kind != kind:
+            raise StageError(
+                f"these are the weights of a head of kind {self.kind}, the configuration says {kind}",
+                where,
+                "set the head's kind to that of its weights, or name other weights",
+            )
+
     def require_backbone(self, sha: str, where: str) -> None:
         """Raise a StageError unless the head was trained with the backbone weights `sha`, those of the file `where`."""
         expected = str(self.metadata["backbone_sha"])

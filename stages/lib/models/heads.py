@@ -34,15 +34,15 @@ class Head(nn.Module):
 
     def pool(self, maps_BCHW: Tensor, inputs: HeadInput) -> Tensor:
         """Actor vectors (N,C) of some maps at the inputs' boxes; ValueError without the extent that a head needs."""
-        if self.by_pixels and inputs.extent_B2 is None:
-            raise ValueError("this head needs the size of the frames, and the inputs do not hold it")
-        return actor_vectors(
-            maps_BCHW,
-            inputs.boxes_N4,
-            inputs.box_image_N,
-            aligned=self.aligned,
-            extent_B2=inputs.extent_B2 if self.by_pixels else None,
-        )
+        return pool_actors(maps_BCHW, inputs, aligned=self.aligned, by_pixels=self.by_pixels)
+
+
+def pool_actors(maps_BCHW: Tensor, inputs: HeadInput, *, aligned: bool, by_pixels: bool) -> Tensor:
+    """Actor vectors (N,C) of some maps at the inputs' boxes; ValueError when cells are pixels and the extent is not known."""
+    if by_pixels and inputs.extent_B2 is None:
+        raise ValueError("a cell is 16 pixels here, and the inputs do not hold the size of the frames")
+    extent_B2 = inputs.extent_B2 if by_pixels else None
+    return actor_vectors(maps_BCHW, inputs.boxes_N4, inputs.box_image_N, aligned=aligned, extent_B2=extent_B2)
 
 
 class LinearHead(Head):

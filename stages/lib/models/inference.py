@@ -1,12 +1,12 @@
-"""Running a trained head over cached maps: batches of one grid, archived keys and values computed once per video.
+"""Running a trained head over cached maps: batches of one grid, keys and values of archived maps computed once.
 
 Shapes: K keyframes, N boxes over all of them, B keyframes of a batch, A classes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from stages.lib.geometry.boxes import flip_boxes
 from stages.lib.models.heads import AcarAcfbHead, Head
-from stages.lib.models.inputs import BankInput, HeadInput
-from stages.lib.models.mapstore import MapTable
+from stages.lib.models.inputs import BankInput, HeadInput, RelationKeys
+from stages.lib.models.mapstore import MapTable, by_grid
 from stages.lib.models.memory import BankMemory, LiveView
+from stages.lib.models.moving import MovingKeys
 from stages.lib.models.runtime import optional_to_device, to_device
 from stages.lib.models.slots import choose_slots, score_order
 
@@ -69,20 +70,18 @@ class Reader:
         """
         self.head.eval()
         logits_NA = np.zeros((len(queries.boxes_N4), classes), np.float32)
-        chosen = None
-        if self.memory is not None:
-            chosen = choose_slots(self.memory.archive, self.slots, score_order(self.memory.archive))
-        for group in self._groups(queries):
-            bank = self._bank(queries, group, chosen)
+        filled = np.flatnonzero(np.diff(queries.row_splits) > 0)
+        for grid, group in by_grid(self.maps.grid_K2[queries.owner_K], filled):
+            read_bank = self._bank_reader(grid)
             for first in range(0, len(group), BATCH):
-                part = np.arange(first, min(first + BATCH, len(group)))
-                rows, place = queries.rows(group[part])
+                part = group[first : first + BATCH]
+                rows, place = queries.rows(part)
                 inputs = HeadInput(
-                    to_device(torch.from_numpy(self.maps.take(queries.owner_K[group[part]])), self.device),
+                    to_device(torch.from_numpy(self.maps.take(queries.owner_K[part])), self.device),
                     to_device(torch.from_numpy(self._seen(queries.boxes_N4[rows])), self.device),
                     to_device(torch.from_numpy(place), self.device),
-                    None if bank is None else _part(bank, part),
-                    optional_to_device(self.maps.extent(queries.owner_K[group[part]]), self.device),
+                    read_bank(queries.video_K[part], queries.time_K[part]),
+                    optional_to_device(self.maps.extent(queries.owner_K[part]), self.device),
                 )
                 logits_NA[rows] = self.head(inputs).float().cpu().numpy()
                 if on_keyframes is not None:
@@ -92,33 +91,17 @@ class Reader:
     def _seen(self, boxes_N4: Floats) -> Floats:
         return np.ascontiguousarray(flip_boxes(boxes_N4) if self.flipped else boxes_N4, np.float32)
 
-    def _groups(self, queries: Queries) -> Iterator[Ints]:
-        """Keyframes with boxes, grid by grid: whole videos, as many as fill a batch."""
-        filled = np.flatnonzero(np.diff(queries.row_splits) > 0)
-        grid_K2 = self.maps.grid_K2[queries.owner_K]
-        for grid in sorted({(int(height), int(width)) for height, width in grid_K2[filled]}):
-            rows = filled[(grid_K2[filled] == grid).all(axis=1)]
-            cuts = np.flatnonzero(np.diff(queries.video_K[rows])) + 1
-            group: list[Ints] = []
-            for video in np.split(rows, cuts):
-                group.append(video)
-                if sum(map(len, group)) >= BATCH:
-                    yield np.concatenate(group)
-                    group = []
-            if group:
-                yield np.concatenate(group)
+    def _bank_reader(self, grid: tuple[int, int]) -> Callable[[Ints, Ints], BankInput | None]:
+        """From videos and times of keyframes, in ascending order, to what they read of the bank; None without one."""
+        memory, head, view = self.memory, self.head, LiveView(grid, self.flipped)
+        if memory is None:
+            return lambda _video_B, _time_B: None
+        chosen_MP = choose_slots(memory.archive, self.slots, score_order(memory.archive))
+        if not isinstance(head, AcarAcfbHead):
+            return lambda video_B, time_B: memory.read(chosen_MP, video_B, time_B, view, self.device)
 
-    def _bank(self, queries: Queries, group: Ints, chosen_MP: Ints | None) -> BankInput | None:
-        if self.memory is None or chosen_MP is None:
-            return None
-        height, width = self.maps.grid_K2[queries.owner_K[group[0]]]
-        view = LiveView((int(height), int(width)), self.flipped)
-        bank = self.memory.read(chosen_MP, queries.video_K[group], queries.time_K[group], view, self.device)
-        if not isinstance(self.head, AcarAcfbHead):
-            return bank
-        return replace(bank, keys=self.head.precompute_kv(bank.archive))
+        def compute(rows_S: Ints) -> RelationKeys:
+            return head.precompute_kv(memory.look_up(rows_S, view, self.device))
 
-
-def _part(bank: BankInput, rows: Ints) -> BankInput:
-    chosen = torch.from_numpy(rows).to(bank.window_BL.device)
-    return replace(bank, window_BL=bank.window_BL[chosen], mask_BL=bank.mask_BL[chosen])
+        keys = MovingKeys(compute)
+        return lambda video_B, time_B: memory.read_keys(chosen_MP, video_B, time_B, keys, self.device)

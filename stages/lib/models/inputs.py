@@ -18,8 +18,10 @@ class RelationKeys:
     pairs: tuple[tuple[Tensor, Tensor], ...]
 
     def select(self, rows_M: Tensor) -> RelationKeys:
-        """The pairs of some archived maps."""
-        return RelationKeys(tuple((key[rows_M], value[rows_M]) for key, value in self.pairs))
+        """The pairs of some archived maps, by rows on any device."""
+        return RelationKeys(
+            tuple((key[rows_M.to(key.device)], value[rows_M.to(key.device)]) for key, value in self.pairs)
+        )
 
 
 @dataclass(frozen=True)

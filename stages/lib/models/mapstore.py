@@ -5,8 +5,8 @@ Shapes: K owners (keyframes, or archived actors), B taken at once, C channels, H
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
+import weakref
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 import numpy as np
@@ -44,14 +44,21 @@ class Scratch:
 
     def __init__(self) -> None:
         self._block: Halves = np.empty(0, np.float16)
+        self._lent: Callable[[], Halves | None] = _nobody
 
     def get(self, shape: tuple[int, ...]) -> Halves:
         """An array of this shape with any content."""
         count = int(np.prod(shape))
-        # Two references: this object's, and the argument of the call that counts them.
-        if sys.getrefcount(self._block) > 2 or len(self._block) < count:
+        if self._lent() is not None or len(self._block) < count:
             self._block = np.empty(count + count // 4, np.float16)
-        return self._block[:count].reshape(shape)
+        # Over a memoryview, so that arrays and tensors cut from the lent array keep it, not the block, alive.
+        lent: Halves = np.asarray(self._block.data)
+        self._lent = weakref.ref(lent)
+        return lent[:count].reshape(shape)
+
+
+def _nobody() -> None:
+    """A reference to an array that is gone."""
 
 
 class MapTable:

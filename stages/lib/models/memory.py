@@ -12,8 +12,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from stages.lib.errors import StageError
 from stages.lib.models.inputs import BankInput
 from stages.lib.models.mapstore import MapTable, by_grid
+from stages.lib.models.moving import MovingKeys
 from stages.lib.models.relation import fit_archive
 from stages.lib.models.runtime import to_device
 from stages.lib.models.slots import Archive, gather_windows
@@ -47,10 +49,27 @@ class BankMemory:
         windows = gather_windows(self.archive, chosen_MP, video_B, time_B, self.window)
         used_S, local_BL = windows.compact()
         return BankInput(
-            to_device(self._items(used_S, view), device),
+            self.look_up(used_S, view, device),
             to_device(torch.from_numpy(local_BL), device),
             to_device(torch.from_numpy(windows.mask_KL), device),
         )
+
+    def read_keys(
+        self, chosen_MP: Ints, video_B: Ints, time_B: Ints, keys: MovingKeys, device: torch.device
+    ) -> BankInput:
+        """The windows of some keyframes with the keys of their maps instead of the maps, whose length alone is given."""
+        windows = gather_windows(self.archive, chosen_MP, video_B, time_B, self.window)
+        used_S, local_BL = windows.compact()
+        return BankInput(
+            torch.empty((len(used_S), 0), device=device),
+            to_device(torch.from_numpy(local_BL), device),
+            to_device(torch.from_numpy(windows.mask_KL), device),
+            keys.of(used_S),
+        )
+
+    def look_up(self, rows_S: Ints, view: LiveView, device: torch.device) -> Tensor:
+        """Archived items of some rows, relation maps as the live view sees them."""
+        return to_device(self._items(rows_S, view), device)
 
     def _items(self, rows_S: Ints, view: LiveView) -> Tensor:
         if not isinstance(self.items, MapTable):
@@ -66,6 +85,17 @@ class BankMemory:
             return fitted[0]
         order = np.argsort(np.concatenate([rows for _, rows in parts]), kind="stable")
         return torch.cat(fitted)[torch.from_numpy(order)]
+
+
+def require_channels(bank: BankMemory, channels: int, where: str) -> None:
+    """Raise a StageError unless the relation maps have the `channels` that the head reads; an empty bank fits any head."""
+    found = bank.items.channels() if isinstance(bank.items, MapTable) else None
+    if found not in (None, channels):
+        raise StageError(
+            f"its maps have {found} channels, the head reads {channels}",
+            where,
+            "give a bank made by a head of the same `hidden`, or train a head of that size on this bank",
+        )
 
 
 def relation_grid(grid: tuple[int, int]) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
 from stages.bank.core import archived_boxes, pooled_vectors, relation_maps
@@ -10,10 +11,11 @@ from stages.lib.artifacts.tables import Boxes
 from stages.lib.models.builders import build_head
 from stages.lib.models.inputs import HeadInput
 from stages.lib.models.mapstore import MapTable
-from stages.lib.models.roi import actor_vectors
 from tests.unit.predict.test_core import CPU, Maps, draw_maps
 
 GRIDS = [(6, 9), (6, 9), (8, 8), (6, 9), (6, 9)]
+# Heights and widths in pixels that a sixteenth, rounded up, gives these grids.
+SIZES = np.array([(88, 131), (88, 131), (120, 115), (90, 130), (88, 131)], np.int32)
 
 
 def setting() -> tuple[MapTable, Boxes, list[np.ndarray | None]]:
@@ -23,7 +25,9 @@ def setting() -> tuple[MapTable, Boxes, list[np.ndarray | None]]:
     for count in (2, 0, 1, 3, 1):
         corner = rng.random((count, 2)) * 0.5
         found.append((np.concatenate([corner, corner + 0.4], 1), np.linspace(0.95, 0.6, count)))
-    return MapTable([Maps(maps)]), Boxes.stack(found), maps
+    source = Maps(maps)
+    source.size = SIZES
+    return MapTable([source]), Boxes.stack(found), maps
 
 
 def test_only_confident_boxes_of_present_keyframes() -> None:
@@ -33,16 +37,38 @@ def test_only_confident_boxes_of_present_keyframes() -> None:
     assert (kept.scores >= 0.9).all()
 
 
-def test_vectors_equal_one_by_one() -> None:
+@pytest.mark.parametrize("aligned", [False, True])
+@pytest.mark.parametrize("scale", ["grid", "pixels"])
+def test_vectors_are_those_that_a_head_pools(aligned: bool, scale: str) -> None:
+    """Frame by frame and box by box, as `actors` of a head with the same settings."""
     table, boxes, maps = setting()
-    found = np.concatenate(list(pooled_vectors(table, boxes, CPU)))
-    owner = boxes.keyframe_of()
+    by_pixels = scale == "pixels"
+    found = np.concatenate(list(pooled_vectors(table, boxes, CPU, aligned=aligned, by_pixels=by_pixels)))
+    head = build_head("linear", channels=6, classes=3, roi_aligned=aligned, roi_scale=scale)
+    owner, zero = boxes.keyframe_of(), torch.zeros(1, dtype=torch.int64)
     for row in range(len(boxes)):
-        alone = torch.from_numpy(maps[owner[row]].astype(np.float32))[None]  # type: ignore[union-attr]
-        expected = actor_vectors(
-            alone, torch.from_numpy(boxes.boxes[row : row + 1]), torch.zeros(1, dtype=torch.int64)
-        )
-        assert np.allclose(found[row], expected[0].numpy(), atol=1e-6)
+        alone = torch.from_numpy(maps[owner[row]])[None]  # type: ignore[arg-type]
+        extent = torch.from_numpy(SIZES[owner[row], ::-1].astype(np.float32))[None] / 16
+        inputs = HeadInput(alone, torch.from_numpy(boxes.boxes[row : row + 1]), zero, extent_B2=extent)
+        assert np.allclose(found[row], head.actors(inputs)[0].numpy(), atol=1e-6)  # type: ignore[operator]
+
+
+def test_the_four_ways_to_pool_differ() -> None:
+    table, boxes, _ = setting()
+    ways = [(aligned, by_pixels) for aligned in (False, True) for by_pixels in (False, True)]
+    found = [
+        np.concatenate(list(pooled_vectors(table, boxes, CPU, aligned=aligned, by_pixels=by_pixels)))
+        for aligned, by_pixels in ways
+    ]
+    for place, one in enumerate(found):
+        assert all(np.abs(one - other).max() > 0.01 for other in found[:place])
+
+
+def test_maps_that_do_not_tell_their_frames_cannot_be_pooled_by_pixels() -> None:
+    maps = Maps(draw_maps(np.random.default_rng(0), GRIDS[:1]))
+    boxes = Boxes.stack([([[0.1, 0.1, 0.5, 0.5]], [0.95])])
+    with pytest.raises(ValueError, match="do not hold the size of the frames"):
+        list(pooled_vectors(MapTable([maps]), boxes, CPU, aligned=False, by_pixels=True))
 
 
 def test_relation_maps_equal_one_by_one() -> None:
@@ -64,7 +90,7 @@ def test_relation_maps_equal_one_by_one() -> None:
 
 def test_nothing_to_archive() -> None:
     empty = MapTable([Maps([])])
-    assert list(pooled_vectors(empty, Boxes.stack([]), CPU)) == []
+    assert list(pooled_vectors(empty, Boxes.stack([]), CPU, aligned=True, by_pixels=True)) == []
     assert (
         list(
             relation_maps(

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 import torch
 
-from stages.checkpoint.core import assumed, backbone_part, head_part
+from stages.checkpoint.core import Given, assumed, backbone_part, head_part
 from stages.lib.annotations.labelmap import AVA_EVALUATED, label_map
 from stages.lib.errors import StageError
 from stages.lib.models.formats.settings import Settings
@@ -61,6 +61,32 @@ def test_choices_overrule_settings_and_settings_overrule_the_family() -> None:
     )
     assert given(acar(), sampling="16x8").choices.sampling == "16x8"
     assert backbone_part(given(acar(), sampling="16x8")).facts["sampling"]["fast_frames"] == 64
+
+
+def non_local(settings: Settings = Settings(), **choices: object) -> Given:  # noqa: B008
+    """A checkpoint of R101 "50_50" as far as its facts go."""
+    plain = given(pyslowfast(), settings, **choices)
+    arch = find_arch("r101-50-50")
+    model = dataclasses.replace(plain.model, arch=arch, row="r101-50-50")
+    return dataclasses.replace(plain, model=model)
+
+
+def test_the_pool_of_non_local_blocks_is_told_or_assumed() -> None:
+    """Weights do not show it; a checkpoint's own configuration may, and the user may say otherwise."""
+    flat = Settings(non_local_pool=(1, 2, 2), non_local="dot_product")
+    assert backbone_part(non_local()).facts["architecture"] == "r101-50-50"
+    assert "pool of non-local blocks" in assumed(non_local())
+    assert backbone_part(non_local(flat)).facts["architecture"] == "r101-50-50-pool122"
+    assert "pool of non-local blocks" not in assumed(non_local(flat))
+    chosen = non_local(flat, non_local_pool=(2, 2, 2))
+    assert backbone_part(chosen).facts["architecture"] == "r101-50-50"
+    assert find_arch("r101-50-50-pool122").non_local_pool == (1, 2, 2)
+    with pytest.raises(StageError, match="keys pooled 1x1x1"):
+        backbone_part(non_local(Settings(non_local_pool=(1, 1, 1))))
+    with pytest.raises(StageError, match="of the kind softmax"):
+        backbone_part(non_local(Settings(non_local="softmax")))
+    with pytest.raises(StageError, match="has no non-local blocks"):
+        backbone_part(given(pyslowfast(), non_local_pool=(1, 2, 2)))
 
 
 def test_another_alpha_is_refused() -> None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
 from stages.lib.artifacts.tables import Boxes, Keyframes, splits_of
+from stages.lib.geometry.boxes import flip_boxes
 from stages.lib.models.builders import build_head
 from stages.lib.models.heads import AcarAcfbHead
+from stages.lib.models.inference import BATCH
+from stages.lib.models.inputs import HeadInput, RelationKeys
 from stages.lib.models.mapstore import MapTable
-from stages.lib.models.memory import BankMemory
-from stages.lib.models.relation import HighOrderLayer
-from stages.lib.models.slots import Archive
+from stages.lib.models.memory import BankMemory, LiveView
+from stages.lib.models.moving import MovingKeys
+from stages.lib.models.slots import Archive, choose_slots, score_order
 from stages.predict.core import HeadInUse, logits_by_view, predicted_boxes
 
 CPU = torch.device("cpu")
@@ -123,26 +128,124 @@ def test_no_keyframes_and_no_boxes() -> None:
     ].shape == (0, 5)
 
 
-def test_keys_and_values_are_computed_once_per_archived_map(monkeypatch: pytest.MonkeyPatch) -> None:
-    """40 keyframes of one video, three batches, whose windows overlap: every archived map meets a layer once."""
+@pytest.mark.parametrize("kind", ["acar-acfb", "linear-afb"])
+def test_a_mirrored_view_reads_a_mirrored_bank(kind: str) -> None:
+    """In a mirrored view, archived maps are mirrored: the same as stored mirrored maps with mirrored boxes unmirrored."""
+    rng = np.random.default_rng(3)
+    archived = draw_maps(rng, [(3, 4)] * 6, 4)
+    keyframes = Keyframes(("a",), np.zeros(3, np.int32), np.array([1000, 2000, 3000]))
+    corner = np.array([[0.1, 0.2], [0.4, 0.1], [0.2, 0.3]])
+    boxes = Boxes(np.arange(4), np.concatenate([corner, corner + 0.4], 1).astype(np.float32), np.ones(3))
+    mirrored = Boxes(np.arange(4), flip_boxes(boxes.boxes).astype(np.float32), np.ones(3))
+    archive = Archive(np.zeros(3, np.int64), keyframes.timestamp_ms, np.arange(4) * 2, np.ones(6, np.float32))
+    torch.manual_seed(0)
+    head = build_head(kind, channels=6, classes=5, reduce=4, hidden=4)
+    for weight in head.parameters():
+        torch.nn.init.normal_(weight, std=0.5)
+    live = MapTable([Maps(draw_maps(rng, [(7, 9)] * 3))])
+
+    def logits(items: list[np.ndarray | None], seen: Boxes, view: str) -> np.ndarray:
+        stored = MapTable([Maps(items)])
+        vectors = np.stack([m.mean(axis=(1, 2))[[0, 1, 2, 3, 0, 1]] for m in archived])  # type: ignore[union-attr]
+        memory = BankMemory(archive, stored if kind == "acar-acfb" else vectors, 2.0)
+        return logits_by_view(
+            HeadInUse(head, 5, memory, 2), {view: live}, keyframes, np.arange(3), seen, CPU
+        )[view]
+
+    flipped = [None if m is None else m[:, :, ::-1].copy() for m in archived]
+    found = logits(archived, boxes, "s96-flip")
+    assert np.allclose(found, logits(flipped, mirrored, "s96"), atol=1e-5)
+    if kind == "acar-acfb":
+        assert np.abs(found - logits(archived, mirrored, "s96")).max() > 1e-3, "mirroring the bank matters"
+
+
+def test_a_bank_without_anybody_is_plain_acar() -> None:
+    """Nobody was sure enough to be archived in the whole shard, yet there are boxes to classify."""
     rng = np.random.default_rng(0)
-    keyframes = Keyframes(("a",), np.zeros(40, np.int32), 1000 * np.arange(40))
-    boxes = Boxes(np.arange(41), np.tile(np.array([[0.1, 0.1, 0.6, 0.9]], np.float32), (40, 1)), np.ones(40))
+    keyframes = Keyframes(("a",), np.zeros(3, np.int32), np.array([1000, 2000, 3000]))
+    boxes = Boxes(np.arange(4), np.tile(np.array([[0.1, 0.1, 0.6, 0.9]], np.float32), (3, 1)), np.ones(3))
+    torch.manual_seed(0)
+    banked = build_head("acar-acfb", channels=6, classes=5, reduce=4, hidden=4)
+    plain = build_head("acar", channels=6, classes=5, reduce=4, hidden=4)
+    plain.load_state_dict(banked.state_dict())
+    archive = Archive(
+        np.zeros(3, np.int64), keyframes.timestamp_ms, np.zeros(4, np.int64), np.zeros(0, np.float32)
+    )
+    memory = BankMemory(archive, MapTable([Maps([])]), 10.0)
+    views = {"s128": MapTable([Maps(draw_maps(rng, [(7, 8)] * 3))])}
+    found = logits_by_view(HeadInUse(banked, 5, memory, 2), views, keyframes, np.arange(3), boxes, CPU)
+    wanted = logits_by_view(HeadInUse(plain, 5), views, keyframes, np.arange(3), boxes, CPU)
+    assert np.allclose(found["s128"], wanted["s128"], atol=1e-6)
+
+
+def long_video(seconds: int, window: float) -> tuple[AcarAcfbHead, MapTable, BankMemory, Keyframes, Boxes]:
+    """One video with a keyframe, a box and two archived maps a second, but for a hole without people in its middle."""
+    rng = np.random.default_rng(0)
+    keyframes = Keyframes(("a",), np.zeros(seconds, np.int32), 1000 * np.arange(seconds))
+    corner = rng.random((seconds, 2)) * 0.5
+    boxes = np.concatenate([corner, corner + 0.4], 1).astype(np.float32)
     torch.manual_seed(0)
     head = build_head("acar-acfb", channels=6, classes=5, reduce=4, hidden=4, depth=2)
     assert isinstance(head, AcarAcfbHead)
+    for weight in head.parameters():
+        torch.nn.init.normal_(weight, std=0.5)
+    counts = np.where(abs(np.arange(seconds) - seconds // 2) < 2 * window + 20, 0, 2)
+    total = int(counts.sum())
     archive = Archive(
-        np.zeros(40, np.int64), 1000 * np.arange(40), np.arange(41) * 2, np.ones(80, np.float32)
+        np.zeros(seconds, np.int64),
+        keyframes.timestamp_ms,
+        splits_of(counts),
+        rng.random(total).astype(np.float32),
     )
-    memory = BankMemory(archive, MapTable([Maps(draw_maps(rng, [(3, 3)] * 80, 4))]), 10.0)
-    seen: list[int] = []
-    original = HighOrderLayer.key_value
+    memory = BankMemory(archive, MapTable([Maps(draw_maps(rng, [(3, 3)] * total, 4))]), window)
+    live = MapTable([Maps(draw_maps(rng, [(7, 8)] * seconds))])
+    return head, live, memory, keyframes, Boxes(np.arange(seconds + 1), boxes, np.ones(seconds))
 
-    def counted(layer: HighOrderLayer, maps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        seen.append(len(maps))
-        return original(layer, maps)
 
-    monkeypatch.setattr(HighOrderLayer, "key_value", counted)
-    views = {"s128": MapTable([Maps(draw_maps(rng, [(7, 8)] * 40))])}
-    logits_by_view(HeadInUse(head, 5, memory, 2), views, keyframes, np.arange(40), boxes, CPU)
-    assert seen == [80, 80], "two layers, each over the 80 maps of the video"
+def test_keys_and_values_are_computed_once_and_forgotten_behind_the_windows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """200 keyframes, windows of 21 s: every archived map is computed once, those of few seconds are held at a time."""
+    head, live, memory, keyframes, boxes = long_video(200, 10.0)
+    computed: list[int] = []
+    held: list[int] = []
+    precompute_kv, keys_of = AcarAcfbHead.precompute_kv, MovingKeys.of
+
+    def counted(head: AcarAcfbHead, maps: torch.Tensor) -> RelationKeys:
+        computed.append(len(maps))
+        return precompute_kv(head, maps)
+
+    def watched(keys: MovingKeys, rows: np.ndarray) -> RelationKeys | None:
+        found = keys_of(keys, rows)
+        held.append(0 if found is None else len(found.pairs[0][0]))
+        return found
+
+    monkeypatch.setattr(AcarAcfbHead, "precompute_kv", counted)
+    monkeypatch.setattr(MovingKeys, "of", watched)
+    logits_by_view(HeadInUse(head, 5, memory, 2), {"s128": live}, keyframes, np.arange(200), boxes, CPU)
+    assert sum(computed) == len(memory.archive.scores_N)
+    assert max(held) == 2 * (BATCH + 20)
+    assert 0 in held, "the hole is wider than a window and a batch"
+
+
+@torch.inference_mode()
+def test_a_long_video_batch_by_batch_equals_its_whole_bank_at_once() -> None:
+    head, live, memory, keyframes, boxes = long_video(120, 5.0)
+    found = logits_by_view(
+        HeadInUse(head, 5, memory, 2), {"s128": live}, keyframes, np.arange(120), boxes, CPU
+    )
+    chosen = choose_slots(memory.archive, 2, score_order(memory.archive))
+    whole = memory.read(
+        chosen, np.zeros(120, np.int64), keyframes.timestamp_ms, LiveView((7, 8), flipped=False), CPU
+    )
+    inputs = HeadInput(
+        torch.from_numpy(live.take(np.arange(120))), torch.from_numpy(boxes.boxes), torch.arange(120), whole
+    )
+    wanted = head.eval()(inputs).numpy()
+    assert np.allclose(found["s128"], wanted, rtol=1e-4, atol=1e-4 * float(np.abs(wanted).max()))
+    plain = head.eval()(
+        dataclasses.replace(inputs, bank=dataclasses.replace(whole, mask_BL=whole.mask_BL & False))
+    )
+    assert np.abs(found["s128"] - plain.numpy()).max() > 1e-2 * float(np.abs(wanted).max()), (
+        "the bank matters"
+    )

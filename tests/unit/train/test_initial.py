@@ -16,6 +16,13 @@ def test_seed_decides_the_draw() -> None:
     assert not torch.equal(one["fc2.weight"], other["fc2.weight"])
 
 
+@pytest.mark.parametrize("kind", ["linear", "linear-afb", "acar", "acar-afb", "acar-acfb"])
+def test_heads_pool_as_configured(kind: str) -> None:
+    for aligned, scale in ((False, "grid"), (True, "grid"), (False, "pixels")):
+        head = fresh_head(head_config(kind, roi_aligned=aligned, roi_scale=scale), 20, 3, 1.0, 0)
+        assert (head.aligned, head.by_pixels) == (aligned, scale == "pixels")
+
+
 def test_acfb_takes_all_of_acar() -> None:
     given = fresh_head(head_config("acar"), 20, 3, 2.0, 0).state_dict()
     head = fresh_head(head_config("acar-acfb"), 20, 3, 1.0, 1)

@@ -17,6 +17,7 @@ from stages.lib.models.slowfast.arch import Four
 NAMINGS: Final = (acar.NAMING, pyslowfast.NAMING, caffe2.NAMING)
 STAGES: Final = (2, 3, 4, 5)
 MOST_BLOCKS: Final = 64
+PYTORCHVIDEO: Final = "blocks.0.multipathway_blocks."
 DEPTH_NAMES: Final = {
     (3, 4, 6, 3): "R50",
     (3, 4, 23, 3): "R101",
@@ -31,6 +32,12 @@ def find_naming(names: Iterable[str], where: str) -> Naming:
     for naming in NAMINGS:
         if naming.recognises(frozenset(map(naming.plain, listed))):
             return naming
+    if any(name.removeprefix("module.").startswith(PYTORCHVIDEO) for name in listed):
+        raise StageError(
+            "these are PyTorchVideo's names of a SlowFast network, which are not read",
+            where,
+            "give the file of the same network from PySlowFast's model zoo",
+        )
     known = ", ".join(f"{min(naming.backbone_markers)} ({naming.title})" for naming in NAMINGS)
     first = (
         f"its {len(listed)} tensors begin with {', '.join(listed[:3])}" if listed else "it holds no tensor"
@@ -43,7 +50,7 @@ def find_naming(names: Iterable[str], where: str) -> Naming:
 
 
 def infer_arch(naming: Naming, shapes: Shapes, where: str) -> SlowFastArch:
-    """The numbers of a backbone from its shapes; alpha and the last stage's stride do not show in them.
+    """The numbers of a backbone from its shapes; alpha, the last stage's stride and non-local pools do not show in them.
 
     Raises:
         StageError: a tensor is missing or not of five dimensions without which the numbers cannot be told.
@@ -67,6 +74,8 @@ def find_row(arch: SlowFastArch, where: str) -> str:
         if seen == row:
             return name
     told = "; ".join(f"{title} {text}" for title, text in describe_arch(arch).items())
+    if DEPTH_NAMES.get(arch.depths) == "R50" and arch.fusion_bn and arch.fusion_kernel == 5:
+        told += "; PySlowFast's 4x16 networks are like this, whose slow pathway sees every 8th fast frame: they are not read"
     raise StageError(
         f"a SlowFast network that is none of the architectures {', '.join(ARCHS)}: {told}",
         where,
@@ -79,13 +88,15 @@ def describe_arch(arch: SlowFastArch) -> dict[str, str]:
     blocks = "-".join(map(str, arch.depths))
     norm = "batch norm and ReLU" if arch.fusion_bn else "convolution only"
     kernels = [f"{stage}: {_runs(arch, stage)}" for stage in STAGES]
-    places = ", ".join(map(str, arch.non_local))
+    places, pool = ", ".join(map(str, arch.non_local)), "x".join(map(str, arch.non_local_pool))
     return {
         "depth": f"{DEPTH_NAMES.get(arch.depths, 'unnamed')} ({blocks} blocks)",
         "widths": f"slow {arch.slow.stem} to {arch.slow.out[3]}, fast {arch.fast.stem} to {arch.fast.out[3]}",
         "fusions": f"kernel {arch.fusion_kernel}, {norm}",
         "temporal kernels": f"(slow/fast) of stage {', '.join(kernels)}",
-        "non-local blocks": f"after blocks {places} of the slow pathway's stage 4" if places else "none",
+        "non-local blocks": f"after blocks {places} of the slow pathway's stage 4, keys pooled {pool}"
+        if places
+        else "none",
     }
 
 

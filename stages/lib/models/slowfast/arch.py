@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from stages.lib.errors import StageError
 
 Four = tuple[int, int, int, int]
+Three = tuple[int, int, int]
 Kernels = tuple[tuple[int, ...], ...]
 
 
@@ -25,7 +26,8 @@ class PathwayArch:
 class SlowFastArch:
     """One network: blocks per stage, both pathways, lateral fusions, last stage, non-local blocks.
 
-    `non_local` lists the blocks of the slow pathway's third stage (res4) that a non-local block follows.
+    `non_local` lists the blocks of the slow pathway's third stage (res4) that a non-local block follows; their keys are
+    pooled by `non_local_pool` (time, height, width), which does not show in the weights.
     """
 
     depths: Four
@@ -37,6 +39,7 @@ class SlowFastArch:
     last_stride: int = 1
     last_dilation: int = 2
     non_local: tuple[int, ...] = ()
+    non_local_pool: Three = (2, 2, 2)
 
     @property
     def channels(self) -> int:
@@ -70,13 +73,22 @@ def _standard(
     leading: Four | None = None,
     fast_leading: Four | None = None,
     non_local: tuple[int, ...] = (),
+    non_local_pool: Three = (2, 2, 2),
 ) -> SlowFastArch:
     """A network of the published widths; `leading` blocks of each stage are temporal, all of them by default."""
     first = depths if leading is None else leading
     fast_first = first if fast_leading is None else fast_leading
     slow = PathwayArch(64, 1, _WIDE_MID, _WIDE_OUT, leading_kernels(depths, _SLOW, first))
     fast = PathwayArch(8, 5, _NARROW_MID, _NARROW_OUT, leading_kernels(depths, _FAST, fast_first))
-    return SlowFastArch(depths, slow, fast, fusion_kernel, fusion_bn, non_local=non_local)
+    return SlowFastArch(
+        depths,
+        slow,
+        fast,
+        fusion_kernel,
+        fusion_bn,
+        non_local=non_local,
+        non_local_pool=non_local_pool,
+    )
 
 
 def _playground() -> SlowFastArch:
@@ -90,13 +102,24 @@ def _playground() -> SlowFastArch:
 _R50, _R101, _R152 = (3, 4, 6, 3), (3, 4, 23, 3), (3, 8, 36, 3)
 
 # PySlowFast writes R101 with two numbers, one per pathway: "50" has a temporal kernel in the first 6 blocks of res4 only,
-# as many as R50 has there. "50_50" is published with non-local blocks (AVA) and without (Kinetics).
+# as many as R50 has there. "50_50" is published with non-local blocks (AVA) and without (Kinetics). The published blocks
+# pool 2x2x2; 1x2x2 is what PySlowFast does when a configuration does not say.
+
+_NON_LOCAL = (6, 13, 20)
 
 ARCHS: dict[str, SlowFastArch] = {
     "r50": _standard(_R50, fusion_kernel=7, fusion_bn=True),
     "r101": _standard(_R101, fusion_kernel=5, fusion_bn=False),
     "r101-bn": _standard(_R101, fusion_kernel=5, fusion_bn=True),
-    "r101-50-50": _standard(_R101, fusion_kernel=5, fusion_bn=True, leading=_R50, non_local=(6, 13, 20)),
+    "r101-50-50": _standard(_R101, fusion_kernel=5, fusion_bn=True, leading=_R50, non_local=_NON_LOCAL),
+    "r101-50-50-pool122": _standard(
+        _R101,
+        fusion_kernel=5,
+        fusion_bn=True,
+        leading=_R50,
+        non_local=_NON_LOCAL,
+        non_local_pool=(1, 2, 2),
+    ),
     "r101-50-50-plain": _standard(_R101, fusion_kernel=5, fusion_bn=True, leading=_R50),
     "r101-50-101": _standard(_R101, fusion_kernel=5, fusion_bn=True, leading=_R50, fast_leading=_R101),
     "r152": _standard(_R152, fusion_kernel=5, fusion_bn=False),

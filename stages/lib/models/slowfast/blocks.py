@@ -65,15 +65,15 @@ class Shortcut(nn.Module):
 
 
 class NonLocal(nn.Module):
-    """Dot-product non-local block over space and time (arXiv 1711.07971), keys pooled 2x2x2.
+    """Dot-product non-local block over space and time (arXiv 1711.07971), keys pooled by `pool` (time, height, width).
 
     y = theta(x)^T phi(x') g(x')^T / Q with x' the pooled input; the product of phi and g is taken first, which is
     the same number without the P x Q matrix. Its batch norm starts at zero, so a fresh block is the identity.
     """
 
-    def __init__(self, channels: int, inner: int) -> None:
+    def __init__(self, channels: int, inner: int, pool: tuple[int, int, int] = (2, 2, 2)) -> None:
         super().__init__()
-        self.pool = nn.MaxPool3d(2, stride=2)
+        self.pool = nn.MaxPool3d(pool, stride=pool)
         self.conv_theta = nn.Conv3d(channels, inner, 1)
         self.conv_phi = nn.Conv3d(channels, inner, 1)
         self.conv_g = nn.Conv3d(channels, inner, 1)
@@ -104,6 +104,7 @@ class Bottleneck(nn.Module):
         dilation: int = 1,
         projection: bool = False,
         non_local_channels: int | None = None,
+        non_local_pool: tuple[int, int, int] = (2, 2, 2),
     ) -> None:
         super().__init__()
         temporal = (temporal_kernel, 1, 1)
@@ -124,7 +125,9 @@ class Bottleneck(nn.Module):
         self.conv_c = nn.Conv3d(mid_channels, channels, 1, bias=False)
         self.bn_c = nn.BatchNorm3d(channels)
         self.shortcut = Shortcut(in_channels, channels, stride) if projection else None
-        self.non_local = NonLocal(channels, non_local_channels) if non_local_channels is not None else None
+        self.non_local = None
+        if non_local_channels is not None:
+            self.non_local = NonLocal(channels, non_local_channels, non_local_pool)
 
     def forward(self, x_BCTHW: Tensor) -> Tensor:
         y = F.relu(self.bn_a(self.conv_a(x_BCTHW)), inplace=True)

@@ -30,6 +30,7 @@ class Pathway(nn.Module):
         last_stride: int,
         last_dilation: int,
         non_local: Sequence[int] = (),
+        non_local_pool: tuple[int, int, int] = (2, 2, 2),
     ) -> None:
         super().__init__()
         self.stem = Stem(stem, stem_kernel)
@@ -44,6 +45,7 @@ class Pathway(nn.Module):
                 stride=strides[n],
                 dilation=dilations[n],
                 non_local=non_local if n == 2 else (),
+                non_local_pool=non_local_pool,
             )
             for n in range(STAGES)
         ]
@@ -76,6 +78,7 @@ class SlowFast(nn.Module):
         last_stride: int = 1,
         last_dilation: int = 2,
         non_local: Sequence[int] = (),
+        non_local_pool: tuple[int, int, int] = (2, 2, 2),
     ) -> None:
         super().__init__()
         self.alpha = alpha
@@ -91,6 +94,7 @@ class SlowFast(nn.Module):
             last_stride=last_stride,
             last_dilation=last_dilation,
             non_local=non_local,
+            non_local_pool=non_local_pool,
         )
         self.fast = Pathway(
             stem=fast_stem,
@@ -136,6 +140,7 @@ def _residual_stage(
     stride: int,
     dilation: int,
     non_local: Sequence[int],
+    non_local_pool: tuple[int, int, int],
 ) -> nn.Sequential:
     """One block per temporal kernel; the first has the stage's stride and the projection."""
     return nn.Sequential(
@@ -149,6 +154,7 @@ def _residual_stage(
                 dilation=dilation,
                 projection=block == 0,
                 non_local_channels=channels // 2 if block in non_local else None,
+                non_local_pool=non_local_pool,
             )
             for block, kernel in enumerate(kernels)
         )

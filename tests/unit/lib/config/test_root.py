@@ -9,6 +9,8 @@ from stages.lib.errors import StageError
 from tests.unit.lib.config.raw import small
 
 HEAD = {"kind": "acar", "backbone": "small"}
+AFB = {"kind": "afb", "backbone": "small"}
+READER = {"kind": "acar-afb", "backbone": "small", "memory": {"bank": "afb"}}
 FAULTS: list[tuple[str, dict[str, Any], str]] = [
     ("detector", {"datasets__films__detector": "none"}, "datasets.films.detector: there is no 'none'"),
     ("data set of a detector", {"detectors__person__dataset": "none"}, "detectors.person.dataset"),
@@ -24,6 +26,26 @@ FAULTS: list[tuple[str, dict[str, Any], str]] = [
         "bank of another kind",
         {"banks__acfb": {"kind": "afb", "backbone": "small"}},
         "cannot read a bank of kind afb",
+    ),
+    (
+        "bank that pools otherwise",
+        {"banks__afb": AFB, "heads__drawn": READER | {"roi_aligned": True}},
+        "heads.drawn.roi_aligned: it is True, but False in banks.afb",
+    ),
+    (
+        "bank on another scale",
+        {"banks__afb": AFB | {"roi_scale": "pixels"}, "heads__drawn": READER},
+        "heads.drawn.roi_scale: it is grid, but pixels in banks.afb",
+    ),
+    (
+        "pooling of relation maps",
+        {"banks__acfb": {"kind": "acfb", "backbone": "small", "head": "acar", "roi_aligned": True}},
+        "roi_aligned and roi_scale of an acfb bank are those of its head",
+    ),
+    (
+        "bank of other sizes",
+        {"heads__acar": HEAD | {"hidden": 64}},
+        "heads.long.hidden: it is 512, but 64 in heads.acar",
     ),
     ("bank made by a linear head", {"banks__acfb__head": "linear"}, "needs kind acar"),
     ("cycle of heads", {"heads__acar": HEAD | {"init": "acar"}}, "comes back to acar"),
@@ -51,6 +73,13 @@ def test_the_small_configuration_is_sound() -> None:
     config = load_config(small())
     assert config.annotated == ("films",)
     assert config.training_sets("linear") == ("films",)
+
+
+def test_a_bank_may_pool_as_its_head_does_and_given_weights_are_compared_later() -> None:
+    like = {"roi_aligned": True, "roi_scale": "pixels"}
+    assert load_config(small(banks__afb=AFB | like, heads__drawn=READER | like)).heads["drawn"].roi_aligned
+    given = READER | {"weights": "head.safetensors"}
+    assert load_config(small(banks__afb=AFB | like, heads__drawn=given)).banks["afb"].roi_aligned
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -44,10 +47,40 @@ def test_maps_in_use_are_not_overwritten() -> None:
     assert np.array_equal(second.numpy(), np.stack([expected[4], expected[0]]))  # type: ignore[list-item]
 
 
+@pytest.mark.parametrize(
+    "cut",
+    [
+        lambda maps: maps[1:],
+        lambda maps: maps[1:].reshape(-1)[5:].reshape(-1, 1),
+        lambda maps: torch.from_numpy(maps)[1:, :2],
+        lambda maps: torch.from_numpy(maps[1:]).flatten()[3:],
+    ],
+    ids=["slice", "view of a view", "slice of a tensor", "tensor of a slice"],
+)
+def test_whatever_is_cut_from_maps_keeps_their_memory(cut: Callable[[np.ndarray], Any]) -> None:
+    """All that is left of the first maps is the cut; its numbers survive until it is dropped as well."""
+    maps, _ = table()
+    part = cut(maps.take(np.array([0, 4])))
+    before = part.tolist()
+    place = maps.take(np.array([4, 0])).ctypes.data
+    assert part.tolist() == before
+    del part
+    assert maps.take(np.array([0, 4])).ctypes.data == place
+
+
 def test_dropped_maps_leave_their_memory_to_the_next() -> None:
     maps, _ = table()
     place = maps.take(np.array([0, 4])).ctypes.data
     assert maps.take(np.array([4, 0])).ctypes.data == place
+
+
+def test_extent_is_width_then_height_in_cells() -> None:
+    source = Maps(draw_maps(np.random.default_rng(0), [(6, 9), (6, 9)]))
+    assert MapTable([source]).extent(np.array([0, 1])) is None
+    source.size = np.array([(88, 131), (96, 144)], np.int32)
+    extent = MapTable([source]).extent(np.array([1, 0]))
+    assert extent is not None
+    assert extent.tolist() == [[9, 6], [131 / 16, 5.5]]
 
 
 class Counting(Maps):

@@ -77,6 +77,17 @@ def test_random_slots_depend_on_the_key_alone() -> None:
     assert len(seeds) > 3
 
 
+def test_every_second_and_every_video_has_draws_of_its_own() -> None:
+    """Four actors in each of three places: another second, and the same second of another video."""
+    archive = make_archive([4, 4, 4], [0, 0, 1], [1000, 2000, 1000])
+    places = [
+        tuple(tuple(row % 4) for row in choose_slots(archive, 2, random_order(archive, WORDS, 0, epoch)))
+        for epoch in range(20)
+    ]
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        assert sum(draw[one] == draw[other] for draw in places) < 10
+
+
 def test_random_slots_are_uniform() -> None:
     archive = make_archive([4], [0], [0])
     first = [

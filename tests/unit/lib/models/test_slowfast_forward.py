@@ -126,17 +126,18 @@ def test_a_training_step_of_the_stem_is_the_same_with_and_without_taps() -> None
         torch.testing.assert_close(mine, other, rtol=1e-3, atol=1e-3)
 
 
-def test_non_local_block_equals_loops() -> None:
+@pytest.mark.parametrize("pool", [(2, 2, 2), (1, 2, 2)])
+def test_non_local_block_equals_loops(pool: tuple[int, int, int]) -> None:
     torch.manual_seed(1)
-    block = NonLocal(6, 3).eval()
+    block = NonLocal(6, 3, pool).eval()
     lively(block)
     x = torch.randn(2, 6, 2, 4, 5)
     with torch.no_grad():
         found = block(x)
-        pooled = F.max_pool3d(x, 2, 2)
+        pooled = F.max_pool3d(x, pool, pool)
         theta, phi, g = block.conv_theta(x), block.conv_phi(pooled), block.conv_g(pooled)
         y = torch.zeros_like(theta)
-        keys = [(0, i, j) for i in range(2) for j in range(2)]
+        keys = [(t, i, j) for t in range(2 // pool[0]) for i in range(2) for j in range(2)]
         for n in range(2):
             for t, i, j in ((t, i, j) for t in range(2) for i in range(4) for j in range(5)):
                 for q, k, m in keys:

@@ -169,6 +169,7 @@ def test_broken_heads_are_refused(acar: State) -> None:
     [
         (Net(AcarNames(fusion_bn=False), (3, 4, 6, 3), 5), "depth R50 (3-4-6-3 blocks)"),
         (Net(PSF, (3, 4, 6, 3), 5), "fusions kernel 5, batch norm and ReLU"),
+        (Net(PSF, (3, 4, 6, 3), 5), "PySlowFast's 4x16 networks are like this"),
         (Net(PSF, (3, 4, 6, 3), 7, {"slow": 2, "fast": 6}), "4: 3 x2 1 x4/3"),
         (Net(PSF, (3, 4, 6, 3), 7, non_local=(1, 3)), "after blocks 1, 3 of the slow pathway's stage 4"),
     ],
@@ -198,6 +199,13 @@ SLIM_OUT = {"slow": (8, 8, 8, 8), "fast": (4, 4, 4, 4)}
 )
 def test_other_networks_are_not_recognised(names: list[str]) -> None:
     assert "not the names of a network that can be imported" in refusal({n: torch.ones(2, 2) for n in names})
+
+
+def test_the_same_network_in_pytorchvideos_names_is_told() -> None:
+    names = ["blocks.0.multipathway_blocks.0.conv.weight", "blocks.6.proj.weight"]
+    text = refusal({name: torch.ones(2, 2) for name in names})
+    assert "PyTorchVideo's names" in text
+    assert "from PySlowFast's model zoo" in text
 
 
 def test_a_network_with_one_pathway_is_told() -> None:

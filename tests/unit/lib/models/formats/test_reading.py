@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 import torch
+import yaml
 from safetensors.torch import save_file
 
 from stages.lib.errors import StageError
@@ -261,3 +262,19 @@ def test_settings_of_a_configuration() -> None:
     text += "DETECTION:\n  ALIGNED: false\nSLOWFAST:\n  ALPHA: 8\n"
     assert read_settings(text) == Settings(aligned=False, fast_frames=64, stride=2, alpha=8)
     assert read_settings("") == read_settings("DATA:\n  OTHER: 1\nALIGNED: true\n") == Settings()
+
+
+POOLS = [[[1, 1, 1], [1, 1, 2]], [[1, 2, 1], [1, 3, 1]], [[1, 2, 2], [2, 2, 2]], [[3, 3, 3], [4, 4, 4]]]
+
+
+@pytest.mark.parametrize("flow", [True, False])
+def test_settings_of_non_local_blocks(flow: bool) -> None:
+    """The slow pathway's pool of res4, in both forms in which YAML writes lists."""
+    content = {
+        "NONLOCAL": {"GROUP": [[1, 1]], "INSTANTIATION": "softmax", "LOCATION": [[[], []]], "POOL": POOLS},
+        "NUM_GPUS": 8,
+    }
+    text = yaml.safe_dump(content, default_flow_style=None if flow else False)
+    assert read_settings(text) == Settings(non_local_pool=(1, 2, 2), non_local="softmax")
+    del content["NONLOCAL"]["POOL"]  # type: ignore[attr-defined]
+    assert read_settings(yaml.safe_dump(content)).non_local_pool is None
