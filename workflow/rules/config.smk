@@ -14,6 +14,7 @@ rule config:
     wildcard_constraints:
         stage="[a-z_]+",
         variant="[a-z0-9][a-z0-9-]*",
+    priority: 3  # before the first stage starts, so that of all stages the most awaited one does
     localrule: True
     conda:
         "../../environment.yml"
