@@ -131,8 +131,8 @@ figcaption, .caption { color: var(--dim); font-size: 13px; margin-top: 5px; }
 .good { color: var(--good); } .bad { color: var(--bad); } .miss { color: var(--miss); }
 .tag { white-space: nowrap; margin-right: 9px; }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(440px, 1fr)); gap: 18px; }
-.pair > div { min-width: 0; } .pair table { min-width: 0; } .pair th, .pair td { padding: 5px 7px; }
-.pair td:first-child { min-width: 8em; }
+.pair > div { min-width: 0; } .pair table { min-width: 0; font-size: 13.5px; }
+.pair th, .pair td { padding: 5px 6px; } .pair td:first-child { min-width: 7em; }
 pre { background: var(--soft); border: 1px solid var(--line); border-radius: 4px; padding: 10px; overflow: auto;
   font-size: 12.5px; max-height: 480px; }
 summary { cursor: pointer; padding: 4px 0; }
