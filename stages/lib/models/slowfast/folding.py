@@ -28,5 +28,5 @@ def fold_conv_bn(network: Net) -> Net:
 
 
 def for_inference(network: Net) -> Net:
-    """The folded copy, frozen and in channels-last-3d memory: about 1.7 times the speed of eager on a CPU."""
+    """The folded copy, frozen and in channels-last-3d memory: 1.2 to 1.3 times the speed of eager on a CPU (bench_extract)."""
     return fold_conv_bn(network).requires_grad_(requires_grad=False).to(memory_format=torch.channels_last_3d)
