@@ -15,7 +15,7 @@ VERSIONS: Final[dict[str, int]] = {
     "bank": 1,
     "train": 2,
     "predict": 2,
-    "ensemble": 1,
+    "ensemble": 2,
     "evaluate": 2,
     "report": 3,
 }
