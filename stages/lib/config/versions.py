@@ -16,6 +16,6 @@ VERSIONS: Final[dict[str, int]] = {
     "train": 2,
     "predict": 2,
     "ensemble": 2,
-    "evaluate": 2,
-    "report": 3,
+    "evaluate": 3,
+    "report": 4,
 }
