@@ -9,22 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from stages.ensemble.weights import Weights, fit_weights
-from stages.lib.config.ensemble import EnsembleConfig
+from stages.ensemble.weights import Weights
 from stages.lib.errors import StageError
-from stages.lib.metrics.ava import frame_map
-from stages.lib.metrics.dialects import Dialect
-from stages.lib.metrics.tables import (
-    DetectionsTable,
-    Truth,
-    concat_detections,
-    concat_truths,
-    detections_from_dense,
-)
 
 Floats = NDArray[np.float64]
+_ROWS = 4096  # boxes that are summed together: a block stays in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -48,34 +39,26 @@ class Prediction:
     class_ids: tuple[int, ...]
     scores: NDArray[np.floating]
 
-    def detections(self) -> DetectionsTable:
-        """The same as a table of detections, one row per box and class."""
-        t = self.table
-        return detections_from_dense(
-            t.videos, t.key_video, t.key_ms, t.boxes, t.row_splits, self.scores, self.class_ids
-        )
 
-
-def member_aps(
-    truths: Sequence[Truth],
-    predictions: Sequence[Prediction],
-    class_ids: tuple[int, ...],
-    dialect: str | Dialect,
-    iou: float,
-) -> Floats:
-    """AP (C,) of one member on the pool of its data sets; NaN for classes without truth."""
-    pool = concat_detections([prediction.detections() for prediction in predictions])
-    return frame_map(concat_truths(list(truths)), pool, class_ids, dialect, iou).ap
+def mixture(scores: Sequence[NDArray[np.floating]], weights_MC: Floats) -> NDArray[np.float32]:
+    """Weighted sum (B, C) of the members' probabilities (B, C), summed in float64, clipped to [0, 1] and kept in float32."""
+    out = np.empty(scores[0].shape, dtype=np.float32)
+    for begin in range(0, len(out), _ROWS):
+        rows = slice(begin, begin + _ROWS)
+        total = scores[0][rows] * weights_MC[0]
+        for one, weight_C in zip(scores[1:], weights_MC[1:], strict=True):
+            if weight_C.any():
+                total += one[rows] * weight_C
+        out[rows] = np.clip(total, 0.0, 1.0)
+    return out
 
 
 def fuse(predictions: Sequence[Prediction], weights: Weights) -> Prediction:
-    """Weighted sum of the members' probabilities on one data set, in float64; the members share boxes and classes."""
+    """The members' mixture on one data set; they share its boxes and classes."""
     check_same_boxes(predictions)
     first = predictions[0]
-    total = np.zeros(first.scores.shape, dtype=np.float64)
-    for prediction, weight_C in zip(predictions, weights.values, strict=True):
-        total += prediction.scores.astype(np.float64) * weight_C
-    return Prediction("ensemble", first.dataset, first.table, first.class_ids, total)
+    fused = mixture([prediction.scores for prediction in predictions], weights.values)
+    return Prediction("ensemble", first.dataset, first.table, first.class_ids, fused)
 
 
 def check_same_boxes(predictions: Sequence[Prediction]) -> None:
@@ -89,15 +72,8 @@ def check_same_boxes(predictions: Sequence[Prediction]) -> None:
             raise StageError(
                 f"member {other.member} differs from member {first.member}: {fault}",
                 f"data set {first.dataset}",
-                "predict all members on the boxes of the same detector with the same class list",
+                "give the files of all shards, predicted on the boxes of the same detector with the same class list",
             )
-
-
-def weights_of(ap_MC: ArrayLike, class_ids: tuple[int, ...], cfg: EnsembleConfig) -> Weights:
-    """Weights per member and class from the members' APs; see `stages.ensemble.weights`."""
-    ap = np.asarray(ap_MC, dtype=np.float64)
-    assert len(ap) == len(cfg.members), "one row of APs per member"
-    return fit_weights(ap, class_ids, cfg)
 
 
 def _difference(first: Prediction, other: Prediction) -> str:
@@ -107,7 +83,7 @@ def _difference(first: Prediction, other: Prediction) -> str:
     if other.class_ids != first.class_ids:
         return f"its class list is another one ({len(other.class_ids)} and {len(first.class_ids)} classes)"
     a, b = first.table, other.table
-    if len(a.key_ms) != len(b.key_ms) or _keyframes(a) != _keyframes(b):
+    if len(a.key_ms) != len(b.key_ms) or not _same_keyframes(a, b):
         return f"its keyframes are others ({len(b.key_ms)} and {len(a.key_ms)}), or in another order"
     if not np.array_equal(a.row_splits, b.row_splits):
         key = int(np.flatnonzero(np.diff(a.row_splits) != np.diff(b.row_splits))[0])
@@ -119,10 +95,14 @@ def _difference(first: Prediction, other: Prediction) -> str:
     return ""
 
 
-def _keyframes(table: BoxTable) -> list[tuple[str, int]]:
-    return [
-        (table.videos[v], ms) for v, ms in zip(table.key_video.tolist(), table.key_ms.tolist(), strict=True)
-    ]
+def _same_keyframes(a: BoxTable, b: BoxTable) -> bool:
+    """Whether two tables of one length list the same keyframes, however they number their videos."""
+    if not np.array_equal(a.key_ms, b.key_ms):
+        return False
+    if a.videos == b.videos and np.array_equal(a.key_video, b.key_video):
+        return True
+    first, second = (np.array(table.videos, dtype=object)[table.key_video] for table in (a, b))
+    return bool(np.array_equal(first, second))
 
 
 def _spell(table: BoxTable, key: int) -> str:

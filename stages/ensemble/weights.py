@@ -1,4 +1,4 @@
-"""How much each member of an ensemble counts for each class, from its AP on that class.
+"""How much each member of an ensemble counts for each class, from its AP on that class or as a search found.
 
 Legend: M members, C classes.
 """
@@ -25,10 +25,13 @@ class Weights:
     notes: tuple[str, ...]
 
 
-def fit_weights(ap_MC: ArrayLike, class_ids: tuple[int, ...], cfg: EnsembleConfig) -> Weights:
-    """Weights from the members' APs by the configured rule (spec 9.4); even ones for classes that allow no other.
+def fit_weights(
+    ap_MC: ArrayLike, class_ids: tuple[int, ...], cfg: EnsembleConfig, searched_MC: Floats | None = None
+) -> Weights:
+    """Weights by the configured rule from the members' APs, or those that were searched for; even ones where neither helps.
 
-    A class without truth (AP NaN for some member) or on which no member has any AP is weighted evenly, with a note.
+    The formulas are those of spec 9.4. A class without truth (AP NaN for some member) or on which no member has any AP
+    is weighted evenly, with a note.
     """
     ap = np.asarray(ap_MC, dtype=np.float64)
     n_members, n_classes = ap.shape
@@ -39,7 +42,7 @@ def fit_weights(ap_MC: ArrayLike, class_ids: tuple[int, ...], cfg: EnsembleConfi
     usable: Bools = ~np.logical_or(unknown, hopeless)
     values = even.copy()
     if cfg.weights != "uniform" and usable.any():
-        raw = _raw_weights(ap[:, usable], cfg)
+        raw = _raw_weights(ap[:, usable], cfg) if searched_MC is None else searched_MC[:, usable]
         total = raw.sum(axis=0)
         values[:, usable] = np.where(total > 0, raw / np.where(total > 0, total, 1.0), even[:, usable])
     notes = _notes(unknown, hopeless, class_ids) if cfg.weights != "uniform" else ()
@@ -62,6 +65,8 @@ def _raw_weights(ap_MC: Floats, cfg: EnsembleConfig) -> Floats:
             return (place < cfg.k).astype(np.float64)
         case "uniform":
             return np.ones_like(ap_MC)
+        case "greedy" | "least-squares":
+            raise AssertionError(f"{cfg.weights} weights are searched for, not derived from APs")
 
 
 def _notes(unknown: Bools, hopeless: Bools, class_ids: tuple[int, ...]) -> tuple[str, ...]:

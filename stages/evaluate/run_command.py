@@ -90,6 +90,7 @@ def _work(args: argparse.Namespace, payload: EvaluatePayload, text: str) -> dict
         "metric": f"mAP@{payload.evaluate.iou:g}IOU",
         "config": payload.evaluate.model_dump(mode="json"),
         "members": list(_members(datasets[0].predictions)),
+        "choices": [views.name for views in choices],
         "views": {views.name: list(_views(datasets[0].predictions, views)) for views in choices},
         "classes": [
             {"id": number, "name": name, "kind": kind}

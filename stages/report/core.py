@@ -9,11 +9,12 @@ from typing import Any
 from stages.report.costs import Cost, spell_bytes, spell_seconds
 from stages.report.coverage import coverage_html, skipped_clips_html
 from stages.report.curves import detector_chart, history_charts, last_numbers
+from stages.report.ensemble import ensemble_html
 from stages.report.html import Section, best_cells, details, esc, figure, page, paragraph, table
 from stages.report.looks import CAPTION, Look, look_card
 from stages.report.metrics import DETECTED, UNION, Model, kinds_of, note_on
 from stages.report.pictures import Picture, card
-from stages.report.svg import Bar, bar_chart, colour_of, heat_map, legend
+from stages.report.svg import Bar, bar_chart, colour_of, legend
 from stages.report.tables import KIND_MEANING, Grid, bank_statement, box_table, main_table, view_table
 
 
@@ -140,21 +141,7 @@ def _views(material: Material) -> str:
     for split in _splits(material):
         grid = view_table(_scored(material.models, split), split)
         parts += [f"<h3>Split {esc(split)}</h3>", _html(grid)] if len(grid.rows) > 1 else []
-    weights = material.weights
-    if weights:
-        names = [str(row["name"]) for row in weights["classes"]]
-        columns = [
-            f"{m} ({_percent(ap)})" for m, ap in zip(weights["members"], weights["mean_ap"], strict=True)
-        ]
-        chart = heat_map(names, list(weights["members"]), list(zip(*weights["weights"], strict=True)))
-        caption = (
-            f"Ensemble weights in percent, a row per class (rule {weights['rule']}, fitted on split "
-            f"{weights['fit_split']} of {', '.join(weights['fit_datasets']) or 'nothing'}; "
-            f"mAP of the members there: {', '.join(columns)}). "
-            f"{' '.join(weights['notes'])} Scores of the ensemble on that split are optimistic by nature."
-        )
-        parts.append(figure(chart, caption))
-    return "".join(parts)
+    return "".join(parts) + ensemble_html(material.weights)
 
 
 def _classes(material: Material) -> str:

@@ -54,11 +54,11 @@ class Model:
         return []
 
     def views(self, split: str) -> list[str]:
-        """Choices of views, those with fewer views first."""
+        """Choices of views, those with fewer views first, then in the order in which they were asked for."""
         found = self.seeds[0]["results"].get(split, {})
         names = {name for by_views in found.values() for name in by_views}
-        count = self.seeds[0]["views"]
-        return sorted(names, key=lambda name: (len(count.get(name, [])), name))
+        ordered = [name for name in self.seeds[0]["choices"] if name in names]
+        return sorted(ordered, key=self.number_of_views)
 
     def number_of_views(self, choice: str) -> int:
         """How many views a choice averages."""
@@ -118,7 +118,14 @@ def _read(path: Path) -> Mapping[str, Any]:
         value = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise StageError(f"cannot read the metrics ({error})", str(path), "re-run evaluate") from None
-    if not isinstance(value, dict) or not {"metric", "results", "classes", "views", "members"} <= set(value):
+    if not isinstance(value, dict) or not {
+        "metric",
+        "results",
+        "classes",
+        "choices",
+        "views",
+        "members",
+    } <= set(value):
         raise StageError(
             "not a metrics.json of a run", str(path), "give files that evaluate wrote in a pipeline"
         )

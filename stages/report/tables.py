@@ -77,15 +77,17 @@ def box_table(models: Sequence[Model], split: str) -> Grid:
 
 
 def view_table(models: Sequence[Model], split: str) -> Grid:
-    """Single view, all views, and the ensembles, with detected boxes."""
-    datasets = models[0].datasets(split)
-    rows = []
-    for model in models:
-        for choice in model.views(split):
-            values = [model.mean_ap(split, DETECTED, choice, name) for name in (UNION, *datasets)]
-            rows.append((f"{model.name}, {_views_text(model, choice)}", values))
-    caption = f"{note_on(models[0], split, DETECTED, models[0].views(split)[0])}; detected boxes."
-    return _grid(("model and views", UNION, *datasets), rows, caption)
+    """mAP of each model by choice of views, a column each: single views, then averages of logits and of probabilities."""
+    choices = list(dict.fromkeys(choice for model in models for choice in model.views(split)))
+    choices.sort(key=lambda choice: (max(model.number_of_views(choice) for model in models), ":" in choice))
+    rows = [
+        (_model_text(model), [model.mean_ap(split, DETECTED, choice) for choice in choices])
+        for model in models
+    ]
+    caption = (
+        f"{note_on(models[0], split, DETECTED, models[0].views(split)[0])}; detected boxes, pool {UNION}."
+    )
+    return _grid(("model", *map(_choice_text, choices)), rows, caption)
 
 
 def bank_statement(
@@ -128,8 +130,22 @@ def _views_text(model: Model, choice: str) -> str:
     count = model.number_of_views(choice)
     if model.members:
         return f"{len(model.members)} members"
-    how = ", probabilities averaged" if choice.endswith(":prob") else ""
-    return f"{count} views{how}" if count > 1 else f"single view {model.seeds[0]['views'][choice][0]}"
+    return f"{count} views" if count > 1 else f"single view {model.seeds[0]['views'][choice][0]}"
+
+
+def _model_text(model: Model) -> str:
+    return f"{model.name} ({len(model.members)} members)" if model.members else model.name
+
+
+def _choice_text(choice: str) -> str:
+    names, _, how = choice.partition(":")
+    return (
+        f"{names}, probabilities averaged"
+        if how == "prob"
+        else f"{names}, logits averaged"
+        if names == "all"
+        else names
+    )
 
 
 def _seeds(models: Sequence[Model]) -> str:

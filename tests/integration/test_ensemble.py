@@ -12,9 +12,11 @@ import pytest
 from stages.ensemble.__main__ import main
 from stages.evaluate.__main__ import main as evaluate_main
 from stages.lib.artifacts.loading import load_predictions
-from stages.lib.artifacts.predictions import Fused
+from stages.lib.artifacts.predictions import Fused, Predictions
+from stages.lib.artifacts.provenance import Provenance
 from stages.lib.artifacts.reader import open_artifact
-from stages.lib.artifacts.schemas import ENSEMBLE
+from stages.lib.artifacts.schemas import ENSEMBLE, PREDICT
+from stages.lib.artifacts.writer import write_artifact
 from tests.integration.commands import ensemble_config, evaluate_config, named
 from tests.integration.small_run import CLASSES, draw_world, write_index, write_predict
 
@@ -121,6 +123,48 @@ def test_the_order_of_files_does_not_matter_and_two_runs_are_equal(files: Run, t
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
+@pytest.mark.parametrize("rule", ["ap", "greedy", "least-squares"])
+def test_weights_are_measured_on_the_half_they_were_not_fitted_on(
+    files: Run, tmp_path: Path, rule: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert ensemble(files, tmp_path, weights=rule) == 0
+    weights = json.loads((tmp_path / "weights.json").read_text())
+    assert np.allclose(np.sum(weights["weights"], axis=0), 1)
+    held = weights["held_out"]
+    assert sorted(held["videos"]) == [1, 2], "every other video of each data set"
+    assert held["optimism"] == pytest.approx(np.mean(held["in_sample"]) - np.mean(held["held_out"]))
+    assert np.mean(held["held_out"]) > np.mean(held["best_member"])
+    assert np.argmin(weights["worth"]) == 0, "the weakest member is worth least"
+    assert "optimism in points" in capfd.readouterr().err
+
+
+def test_the_measured_ensemble_is_what_evaluate_says(files: Run, tmp_path: Path) -> None:
+    assert ensemble(files, tmp_path, leave_one_out=False) == 0
+    weights = json.loads((tmp_path / "weights.json").read_text())
+    assert weights["worth"] == []
+    fused = {name: [tmp_path / f"{name}.h5"] for name in WORLDS}
+    words = ["--config", str(evaluate_config(tmp_path)), "--index", *named(files[0]), "--scores"]
+    assert evaluate_main([*words, *named(fused), "--out-dir", str(tmp_path)]) == 0
+    table = json.loads((tmp_path / "metrics.json").read_text())["results"]["val"]["detected"]["all"]
+    assert weights["ensemble_mean_ap"] == pytest.approx(table["union"]["mAP@0.5IOU"], abs=1e-12)
+
+
+def test_scores_that_are_no_numbers_are_refused(
+    files: Run, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    index, members = files
+    with open_artifact(members["acar:0"]["clips"][0], PREDICT) as artifact:
+        table = Predictions.read(artifact)
+    view = next(iter(table.boxsets["detected"].values))
+    table.boxsets["detected"].values[view][0, 0] = np.nan
+    broken = tmp_path / "broken.h5"
+    with write_artifact(broken, PREDICT, Provenance("predict", 1, "{}", {})) as writer:
+        table.write(writer)
+    spoilt = {**members, "acar:0": {**members["acar:0"], "clips": [broken]}}
+    assert ensemble((index, spoilt), tmp_path) == 2
+    assert "acar:0 on clips: 1 of" in capfd.readouterr().err
+
+
 def test_without_truth_all_members_count_the_same(files: Run, tmp_path: Path) -> None:
     assert ensemble(files, tmp_path, fit_split="train") == 0
     weights = json.loads((tmp_path / "weights.json").read_text())
@@ -140,5 +184,6 @@ def test_members_that_do_not_fit_are_refused(
     assert "do not both have predictions on clips" in capfd.readouterr().err
     short = {**members, "acar:1": {**members["acar:1"], "movies": members["acar:1"]["movies"][:1]}}
     assert ensemble((index, short), tmp_path) == 2
-    assert "have no prediction" in capfd.readouterr().err
+    said = capfd.readouterr().err
+    assert "member acar:1 differs" in said and "its keyframes are others" in said and "all shards" in said
     assert not list(tmp_path.glob("*.h5"))

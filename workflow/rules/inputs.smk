@@ -198,9 +198,10 @@ def score_flags(model):
 
 
 def view_choices(model):
-    """What is averaged: the canonical view alone, then all of them. An ensemble has fused its views already."""
-    single = CONFIG.extract.views[0]
-    return [single, "all"] if OTHER_VIEWS and model not in CONFIG.ensembles else ["all"]
+    """What is scored: each view alone, all views by probabilities, all by logits. An ensemble has fused its views already."""
+    if not OTHER_VIEWS or model in CONFIG.ensembles:
+        return ["all"]
+    return [*CONFIG.extract.views, "all:prob", "all"]
 
 
 def kinds_files():

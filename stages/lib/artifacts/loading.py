@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from stages.lib.artifacts.predictions import Fused, Predictions
 from stages.lib.artifacts.reader import open_artifact
 from stages.lib.artifacts.schemas import ENSEMBLE, INDEX, PREDICT
-from stages.lib.artifacts.shards import merge_index, merge_predictions
+from stages.lib.artifacts.shards import merge_index, merge_predictions, views_of
 from stages.lib.artifacts.tables import Index
 from stages.lib.errors import StageError
 
@@ -24,9 +24,15 @@ def load_index(paths: Sequence[Path], where: str) -> tuple[Index, str]:
     return merge_index(shards, where), joint_fingerprint(marks)
 
 
-def load_predictions(paths: Sequence[Path], where: str) -> tuple[Predictions, str]:
-    """Predictions of one head, or fused ones, of all shards, and the fingerprint that stands for them."""
+def load_predictions(
+    paths: Sequence[Path], where: str, each: Callable[[Predictions], Predictions] = lambda shard: shard
+) -> tuple[Predictions, str]:
+    """Predictions of one head, or fused ones, of all shards, and the fingerprint that stands for them.
+
+    `each` reduces a shard as soon as it is read, after it was compared with the first; so memory holds one whole shard.
+    """
     shards: list[Predictions] = []
+    views: list[object] = []
     marks = []
     for path in paths:
         with open_artifact(path) as artifact:
@@ -34,7 +40,12 @@ def load_predictions(paths: Sequence[Path], where: str) -> tuple[Predictions, st
                 what = f"holds schema {artifact.schema.name}, not {PREDICT.name} or {ENSEMBLE.name}"
                 raise StageError(what, str(path), "give files of predict or ensemble")
             kind = Fused if artifact.schema.name == ENSEMBLE.name else Predictions
-            shards.append(kind.read(artifact))
+            shard = kind.read(artifact)
+            views.append(views_of(shard))
+            if views[-1] != views[0]:
+                what = "holds other box sets or views than the first shard"
+                raise StageError(what, f"{where}: {path}", "re-run predict for all shards")
+            shards.append(each(shard))
             marks.append(artifact.fingerprint)
     return merge_predictions(shards, where), joint_fingerprint(marks)
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.lib.artifacts.reader import Artifact
-from stages.lib.artifacts.tables import Boxes, Classes, Keyframes
+from stages.lib.artifacts.tables import Boxes, Classes, Keyframes, ragged_rows
 from stages.lib.artifacts.writer import Writer
 from stages.lib.errors import StageError
 from stages.lib.metrics.probability import probabilities_numpy
@@ -22,6 +22,16 @@ DETECTED: Final = "detected"
 TRUTH: Final = "truth"
 FUSED: Final = "fused"
 Floats = NDArray[np.float32]
+
+
+_ROWS: Final = 4096  # boxes averaged together: a block stays in the processor's cache
+
+
+def _averaged(logits: Sequence[NDArray[np.float64]], poses: Sequence[int], how: str) -> NDArray[np.float64]:
+    """Probabilities from the mean of logits (N, A), or the mean of their probabilities."""
+    values = [probabilities_numpy(one, poses) for one in logits] if how == "prob" else logits
+    mean = sum(values[1:], values[0]) / len(values)
+    return mean if how == "prob" else probabilities_numpy(mean, poses)
 
 
 @dataclass(frozen=True)
@@ -36,20 +46,17 @@ class BoxSet:
 
         `how` is ``logit`` or ``prob``; `poses` are columns that share a softmax. Fused values are kept.
         """
-        if FUSED in self.values:
-            return self.values[FUSED].astype(np.float64)
-        total = np.zeros(1)
-        for view in views:
-            logits = self.values[view].astype(np.float64)
-            total = total + (probabilities_numpy(logits, poses) if how == "prob" else logits)
-        mean = total / len(views)
-        return mean if how == "prob" else probabilities_numpy(mean, poses)
+        chosen = (FUSED,) if FUSED in self.values else tuple(views)
+        out = np.empty(self.values[chosen[0]].shape)
+        for begin in range(0, len(out), _ROWS):
+            rows = slice(begin, begin + _ROWS)
+            parts = [self.values[view][rows].astype(np.float64) for view in chosen]
+            out[rows] = parts[0] if FUSED in self.values else _averaged(parts, poses, how)
+        return out
 
     def take(self, keyframes: NDArray[np.int64]) -> BoxSet:
         """The boxes of the given keyframes, in their order."""
-        splits = self.boxes.row_splits
-        parts = [np.arange(splits[k], splits[k + 1]) for k in keyframes]
-        rows = np.concatenate([np.zeros(0, np.int64), *parts])
+        rows = ragged_rows(self.boxes.row_splits, keyframes)
         return BoxSet(
             self.boxes.take(keyframes), {view: values[rows] for view, values in self.values.items()}
         )

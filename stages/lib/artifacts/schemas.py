@@ -18,11 +18,12 @@ from stages.lib.errors import StageError
 
 @dataclass(frozen=True)
 class Array:
-    """One dataset: numpy type (`f4`, `i8`, `u1`; `S` is UTF-8 text of any width), axes, and meaning."""
+    """One dataset: numpy type (`f4`, `i8`, `u1`; `S` is UTF-8 text of any width), axes, meaning, a type allowed as well."""
 
     dtype: str
     axes: str
     doc: str
+    also: str = ""
 
     def fits(self, shape: tuple[int, ...]) -> bool:
         """Whether an array of this shape has the declared axes; a number among them is a fixed size."""
@@ -33,7 +34,9 @@ class Array:
 
     def holds(self, dtype: np.dtype[Any]) -> bool:
         """Whether a dataset of this type is as declared."""
-        return dtype.kind == "S" if self.dtype == "S" else dtype == np.dtype(self.dtype)
+        if self.dtype == "S":
+            return dtype.kind == "S"
+        return dtype == np.dtype(self.dtype) or (bool(self.also) and dtype == np.dtype(self.also))
 
 
 @dataclass(frozen=True)
@@ -154,7 +157,7 @@ PREDICT: Final = Schema(
         "boxsets/*/row_splits": _BOXES["row_splits"],
         "boxsets/*/boxes": _BOXES["boxes"],
         "boxsets/*/scores": _BOXES["scores"],
-        "boxsets/*/logits/*": Array("f4", "N,A", "logits of one view"),
+        "boxsets/*/logits/*": Array("f4", "N,A", "logits of one view", also="f2"),
     },
 )
 ENSEMBLE: Final = Schema(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.lib.artifacts.predictions import BoxSet
-from stages.lib.artifacts.tables import ROLE_EVAL, ROLE_EXCLUDED, Index, Keyframes
+from stages.lib.artifacts.tables import ROLE_EVAL, ROLE_EXCLUDED, Index, Keyframes, ragged_rows
 from stages.lib.errors import StageError
 from stages.lib.metrics.tables import DetectionsTable, Truth, detections_from_dense, truth_from_dense
 
@@ -24,8 +24,7 @@ def evaluated_rows(index: Index, split: str) -> NDArray[np.int64]:
 def truth_table(index: Index, rows: NDArray[np.int64]) -> Truth:
     """The truth of some keyframes; a keyframe without a person is there, too."""
     taken = index.truth().take(rows)
-    splits = index.truth_splits
-    boxes = np.concatenate([np.zeros(0, np.int64), *(np.arange(splits[k], splits[k + 1]) for k in rows)])
+    boxes = ragged_rows(index.truth_splits, rows)
     keyframes = index.keyframes
     return truth_from_dense(
         keyframes.video_ids,

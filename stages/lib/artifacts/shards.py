@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.lib.artifacts.predictions import BoxSet, Fused, Predictions
-from stages.lib.artifacts.tables import Boxes, Index, Keyframes, splits_of
+from stages.lib.artifacts.tables import Boxes, Index, Keyframes, ragged_rows, splits_of
 from stages.lib.errors import StageError
 
 
@@ -69,7 +69,7 @@ def merge_predictions(shards: Sequence[Predictions], where: str) -> Predictions:
     for shard in shards[1:]:
         if shard.classes != first.classes:
             raise StageError("shards with different class maps", where, "give shards of one run only")
-        if _views(shard) != _views(first):
+        if views_of(shard) != views_of(first):
             raise StageError(
                 "shards with different box sets or views", where, "re-run predict for all shards"
             )
@@ -99,7 +99,7 @@ def merge_index(shards: Sequence[Index], where: str) -> Index:
     videos = _order_of_videos(ids)
     splits, names = [s for shard in shards for s in shard.split], [n for shard in shards for n in shard.name]
     truth = concat_boxes([shard.truth() for shard in shards])
-    rows = _rows(truth.row_splits, order)
+    rows = ragged_rows(truth.row_splits, order)
     taken = truth.take(order)
     return Index(
         keyframes=keyframes,
@@ -115,13 +115,9 @@ def merge_index(shards: Sequence[Index], where: str) -> Index:
     )
 
 
-def _views(predictions: Predictions) -> dict[str, set[str]]:
+def views_of(predictions: Predictions) -> dict[str, set[str]]:
+    """Names of the views of each box set."""
     return {name: set(boxset.values) for name, boxset in predictions.boxsets.items()}
-
-
-def _rows(splits: NDArray[np.int64], keyframes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The rows of ragged keyframes, in their order."""
-    return _join([np.arange(splits[k], splits[k + 1]) for k in keyframes], np.zeros(0, np.int64))
 
 
 def _join(parts: Sequence[NDArray[Any]], empty: NDArray[Any]) -> NDArray[Any]:

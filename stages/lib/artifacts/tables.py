@@ -94,10 +94,9 @@ class Boxes:
 
     def take(self, keyframes: NDArray[np.int64]) -> Boxes:
         """The boxes of the given keyframes, in their order."""
-        rows = [np.arange(self.row_splits[k], self.row_splits[k + 1]) for k in keyframes]
-        flat = np.concatenate(rows) if rows else np.zeros(0, np.int64)
-        counts = np.array([len(part) for part in rows], np.int64)
-        return Boxes(splits_of(counts), self.boxes[flat], self.scores[flat])
+        rows = ragged_rows(self.row_splits, keyframes)
+        counts = np.diff(self.row_splits)[keyframes]
+        return Boxes(splits_of(counts), self.boxes[rows], self.scores[rows])
 
     def write(self, writer: Writer, prefix: str = "") -> None:
         """Write row_splits, boxes and scores below `prefix`."""
@@ -130,6 +129,14 @@ class Boxes:
 def splits_of(counts: NDArray[Any]) -> NDArray[np.int64]:
     """Row splits (K+1,) of counts (K,)."""
     return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+
+
+def ragged_rows(row_splits: NDArray[np.int64], keyframes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Rows of the given keyframes of a ragged table with `row_splits` (K+1,), in the order of `keyframes`."""
+    places = np.asarray(keyframes, np.int64)
+    counts = np.diff(row_splits)[places]
+    ends = splits_of(counts)
+    return np.arange(ends[-1]) + np.repeat(np.asarray(row_splits)[places] - ends[:-1], counts)
 
 
 @dataclass(frozen=True)

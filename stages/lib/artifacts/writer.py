@@ -154,4 +154,4 @@ def _typed(values: NDArray[Any], declared: Array) -> NDArray[Any]:
     array = np.asarray(values)
     rounds = array.dtype.kind == "f" and np.dtype(declared.dtype).kind in "iu" and array.size > 0
     assert not rounds, f"float values for a dataset of type {declared.dtype}"
-    return np.ascontiguousarray(array, dtype=declared.dtype)
+    return np.ascontiguousarray(array, dtype=array.dtype if declared.holds(array.dtype) else declared.dtype)

@@ -12,7 +12,7 @@ from stages.lib.config.types import Split
 Member = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}(:[0-9]{1,9})?$")]
 """A head's key, with a seed where it is not 0: ``acar`` or ``acar:1``."""
 
-WeightRule = Literal["ap", "softmax", "linear", "top-k", "uniform"]
+WeightRule = Literal["ap", "softmax", "linear", "top-k", "uniform", "greedy", "least-squares"]
 
 
 class EnsembleConfig(Section):
@@ -20,18 +20,27 @@ class EnsembleConfig(Section):
 
     members: tuple[Member, ...] = Field(min_length=1, description="heads, e.g. acar or acar:1 (seed 1)")
     weights: WeightRule = Field(
-        default="ap", description="how a member's AP on a class becomes its weight there"
+        default="ap",
+        description="how a member's AP on a class becomes its weight there; or a search: greedy, for the best AP, or "
+        "least-squares, for the least squared error",
     )
     power: float = Field(default=1.0, gt=0, description="ap: weight proportional to AP to this power")
     temperature: float = Field(
         default=0.05, gt=0, description="softmax: weight proportional to exp(AP / temperature)"
     )
     k: int = Field(default=3, ge=1, description="top-k: the k best members of a class share it equally")
+    rounds: int = Field(
+        default=20, ge=1, description="greedy: members drawn for a class, one of them as often as it helps"
+    )
     view_average: Literal["logit", "prob"] = Field(
         default="logit",
         description="average a member's views before (logit) or after (prob) softmax and sigmoid",
     )
     fit_split: Split = Field(default="val", description="split on which the members' APs are measured")
+    leave_one_out: bool = Field(
+        default=True,
+        description="measure what each member is worth: the ensemble without it, on held-out videos",
+    )
 
     @model_validator(mode="after")
     def _check_members(self) -> Self:

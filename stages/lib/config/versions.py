@@ -15,7 +15,7 @@ VERSIONS: Final[dict[str, int]] = {
     "bank": 2,
     "train": 2,
     "predict": 3,
-    "ensemble": 1,
-    "evaluate": 2,
-    "report": 3,
+    "ensemble": 2,
+    "evaluate": 3,
+    "report": 4,
 }

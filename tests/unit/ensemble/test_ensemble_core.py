@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stages.ensemble.core import BoxTable, Prediction, fuse, member_aps, weights_of
+from stages.ensemble.core import BoxTable, Prediction, fuse
+from stages.ensemble.weights import fit_weights
 from stages.lib.config.ensemble import EnsembleConfig, member_parts
 from stages.lib.errors import StageError
-from tests.unit.lib.metrics.tables_for_tests import LEFT, RIGHT, truth_of
+from tests.unit.lib.metrics.tables_for_tests import LEFT, RIGHT
 
 CLASSES = (1, 3, 12)
 TABLE = BoxTable(
@@ -32,9 +33,9 @@ def config(n_members: int, **more: object) -> EnsembleConfig:
 def test_ap_weights_are_proportional_to_a_power_of_the_ap() -> None:
     ap = [[0.1, 0.5, 0.2], [0.3, 0.5, 0.0]]
     np.testing.assert_allclose(
-        weights_of(ap, CLASSES, config(2)).values, [[0.25, 0.5, 1.0], [0.75, 0.5, 0.0]]
+        fit_weights(ap, CLASSES, config(2)).values, [[0.25, 0.5, 1.0], [0.75, 0.5, 0.0]]
     )
-    np.testing.assert_allclose(weights_of(ap, CLASSES, config(2, power=2)).values[:, 0], [0.1, 0.9])
+    np.testing.assert_allclose(fit_weights(ap, CLASSES, config(2, power=2)).values[:, 0], [0.1, 0.9])
 
 
 def test_softmax_linear_top_k_and_uniform_weights() -> None:
@@ -47,14 +48,14 @@ def test_softmax_linear_top_k_and_uniform_weights() -> None:
         "uniform": np.full(3, 1 / 3),
     }
     for rule, expected in cases.items():
-        values = weights_of(ap, (1,), config(3, weights=rule, temperature=0.1, k=2)).values
+        values = fit_weights(ap, (1,), config(3, weights=rule, temperature=0.1, k=2)).values
         np.testing.assert_allclose(values[:, 0], expected, err_msg=rule)
 
 
 @pytest.mark.parametrize("rule", ["ap", "softmax", "linear", "top-k"])
 def test_classes_without_truth_or_without_any_ap_are_weighted_evenly_with_a_note(rule: str) -> None:
     ap = [[np.nan, 0.0, 0.2], [np.nan, 0.0, 0.4]]
-    weights = weights_of(ap, CLASSES, config(2, weights=rule))
+    weights = fit_weights(ap, CLASSES, config(2, weights=rule))
     np.testing.assert_array_equal(weights.values[:, :2], 0.5)
     assert weights.uniform.tolist() == [True, True, False]
     assert any("without truth" in note and note.endswith(": 1") for note in weights.notes)
@@ -63,17 +64,16 @@ def test_classes_without_truth_or_without_any_ap_are_weighted_evenly_with_a_note
 
 
 def test_linear_weights_of_equal_members_are_even() -> None:
-    np.testing.assert_array_equal(weights_of([[0.3], [0.3]], (1,), config(2, weights="linear")).values, 0.5)
+    np.testing.assert_array_equal(fit_weights([[0.3], [0.3]], (1,), config(2, weights="linear")).values, 0.5)
 
 
 def test_fusion_is_the_weighted_sum_in_float64() -> None:
     rng = np.random.default_rng(0)
     scores = rng.random((2, 3, 3)).astype(np.float16)
-    weights = weights_of([[0.1, 0.5, 0.2], [0.3, 0.5, 0.0]], CLASSES, config(2))
+    weights = fit_weights([[0.1, 0.5, 0.2], [0.3, 0.5, 0.0]], CLASSES, config(2))
     fused = fuse([member("a", scores[0]), member("b", scores[1])], weights)
     expected = scores[0].astype(float) * weights.values[0] + scores[1].astype(float) * weights.values[1]
-    assert fused.scores.dtype == np.float64
-    np.testing.assert_allclose(fused.scores, expected, rtol=1e-14)
+    np.testing.assert_array_equal(fused.scores, expected.astype(np.float32))
 
 
 @pytest.mark.parametrize("rule", ["ap", "softmax", "linear", "top-k", "uniform"])
@@ -81,9 +81,9 @@ def test_fusion_is_the_weighted_sum_in_float64() -> None:
 def test_an_ensemble_of_equals_is_the_member(rule: str, n_members: int) -> None:
     rng = np.random.default_rng(n_members)
     scores, ap = rng.random((3, 3)), np.tile(rng.random(3), (n_members, 1))
-    weights = weights_of(ap, CLASSES, config(n_members, weights=rule, k=n_members))
+    weights = fit_weights(ap, CLASSES, config(n_members, weights=rule, k=n_members))
     fused = fuse([member(f"m{k}", scores) for k in range(n_members)], weights)
-    np.testing.assert_allclose(fused.scores, scores, rtol=1e-14)
+    np.testing.assert_allclose(fused.scores, scores, rtol=1e-7)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_an_ensemble_of_equals_is_the_member(rule: str, n_members: int) -> None:
 )
 def test_members_on_other_boxes_are_refused_by_name(change: dict[str, Any], message: str) -> None:
     other = member("acar:2", np.zeros((3, 3)), replace(TABLE, **change))
-    weights = weights_of(np.ones((2, 3)), CLASSES, config(2))
+    weights = fit_weights(np.ones((2, 3)), CLASSES, config(2))
     if message is None:
         fuse([member("linear", np.zeros((3, 3))), other], weights)
         return
@@ -109,7 +109,7 @@ def test_members_on_other_boxes_are_refused_by_name(change: dict[str, Any], mess
 
 def test_members_of_other_classes_or_data_are_refused() -> None:
     first, scores = member("a", np.zeros((3, 3))), np.zeros((3, 3))
-    weights = weights_of(np.ones((2, 3)), CLASSES, config(2))
+    weights = fit_weights(np.ones((2, 3)), CLASSES, config(2))
     for other, message in (
         (Prediction("b", "movies", TABLE, (1, 3, 13), scores), "class list"),
         (Prediction("b", "clips", TABLE, CLASSES, scores), "data set clips"),
@@ -118,14 +118,6 @@ def test_members_of_other_classes_or_data_are_refused() -> None:
             fuse([first, other], weights)
     with pytest.raises(StageError, match="without members"):
         fuse([], weights)
-
-
-def test_member_aps_are_measured_on_the_pool_of_data_sets() -> None:
-    truth = truth_of([("v", 1.0, LEFT, 1), ("v", 1.0, RIGHT, 3), ("w", 1.5)])
-    scores = np.array([[0.9, 0.1, 0.5], [0.1, 0.9, 0.5], [0.2, 0.95, 0.5]])
-    ap = member_aps([truth], [member("a", scores)], CLASSES, "official", 0.5)
-    assert ap[:2].tolist() == [1.0, 0.5]
-    assert np.isnan(ap[2])
 
 
 def test_the_config_names_members_with_seeds() -> None:

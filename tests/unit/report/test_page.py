@@ -18,11 +18,12 @@ from stages.report.core import Material, build_page, plain_tables
 from stages.report.costs import Cost, spell_bytes, spell_seconds, stage_costs
 from stages.report.coverage import coverage_html, read_coverage
 from stages.report.curves import history_charts, last_numbers, loss_curve
+from stages.report.ensemble import ensemble_html, optimism_statement
 from stages.report.html import best_cells, esc
 from stages.report.metrics import Model
 from stages.report.pictures import BAD, GOOD, MISSED, Picture, card, people_of
 from stages.report.svg import Bar, Line, bar_chart, heat_map, line_chart
-from stages.report.tables import bank_statement, main_table
+from stages.report.tables import bank_statement, main_table, view_table
 from tests.workflow.flow import read_config
 
 EVIL = '<script>alert("x")</script>&\'"'
@@ -54,6 +55,7 @@ def model(name: str, *values: tuple[float, float], members: tuple[str, ...] = ()
                 "metric": "mAP@0.5IOU",
                 "classes": [{"id": 1, "name": EVIL, "kind": "a"}, {"id": 2, "name": "listen", "kind": "d"}],
                 "members": list(members),
+                "choices": ["s128", "s144", "all:prob", "all"],
                 "views": {"all": ["fused"] if members else ["s128", "s144"], "s128": ["s128"]},
                 "results": {"val": by_boxes},
             }
@@ -90,7 +92,12 @@ def full_material() -> Material:
     weights = {
         "members": ["acar:0", EVIL], "classes": [{"id": 1, "name": EVIL}], "weights": [[0.25], [0.75]],
         "ap": [[0.1], [0.3]], "mean_ap": [0.1, None], "rule": "ap", "fit_split": "val", "fit_datasets": [],
-        "notes": ["classes …"],
+        "notes": ["classes …"], "view_average": "logit", "dialect": "official", "ensemble_mean_ap": 0.4,
+        "worth": [0.01, -0.002],
+        "held_out": {
+            "videos": [2, 3], "in_sample": [0.42, 0.38], "held_out": [0.41, 0.37], "uniform": [0.3, None],
+            "best_member": [0.35, 0.33], "optimism": 0.01,
+        },
     }  # fmt: skip
     people = people_of(
         np.array([[0, 0, 0.5, 1]], np.float32), np.array([[1, 0]], np.uint8),
@@ -161,6 +168,30 @@ def test_the_main_table_shows_the_single_view_and_marks_the_best() -> None:
     assert best_cells(grid.numbers) == {(1, 1), (1, 2), (1, 3), (1, 4)}
     text = grid.text().splitlines()
     assert len({len(line) for line in (text[0], text[2], text[3])}) == 1
+
+
+def test_the_ensemble_says_what_its_weights_are_worth_elsewhere() -> None:
+    weights = full_material().weights
+    said = optimism_statement(weights)
+    assert "reaches 39.00, on those of the fit 40.00: an optimism of +1.00 points" in said
+    assert "reaches 34.00 on the other; the ensemble is worth +5.00 points" in said
+    html = ensemble_html(weights)
+    assert "first half (2 videos)" in html and ">-0.20<" in html and ">+1.00<" in html
+    blank = {key: [0.1, None] for key in ("in_sample", "held_out", "best_member")}
+    assert "is unknown" in optimism_statement({**weights, "held_out": {**weights["held_out"], **blank}})
+    assert "half" not in ensemble_html({**weights, "held_out": None, "worth": []})
+    assert ensemble_html({}) == ""
+
+
+def test_every_view_and_both_averages_have_a_column() -> None:
+    head = model("ACAR", (0.4, 0.3))
+    tables = head.seeds[0]["results"]["val"]["detected"]
+    tables["all:prob"] = tables["s144"] = tables["all"]
+    head.seeds[0]["views"].update({"all:prob": ["s128", "s144"], "s144": ["s144"]})
+    grid = view_table([head, model("ensemble", (0.5, 0.4), members=("a", "b"))], "val")
+    assert grid.head == ("model", "s128", "s144", "all, logits averaged", "all, probabilities averaged")
+    assert grid.rows[0][1:] == ("35.00", "37.50", "37.50", "37.50")
+    assert grid.rows[1] == ("ensemble (2 members)", "–", "–", "47.50", "–")
 
 
 def test_several_seeds_give_mean_and_deviation() -> None:
