@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from stages.lib.artifacts.attention import Attention
 from stages.lib.artifacts.maps import MapReader
@@ -21,7 +20,7 @@ from stages.lib.artifacts.tables import Index, Keyframes
 from stages.lib.errors import StageError
 from stages.lib.models.heads import AcarHead
 from stages.lib.models.inputs import HeadInput
-from stages.lib.models.mapstore import CELL
+from stages.lib.models.mapstore import MapTable
 from stages.lib.models.runtime import optional_to_device
 from stages.report.choice import people_to_show, split_to_show
 from stages.report.relations import relation_maps
@@ -29,36 +28,28 @@ from stages.report.relations import relation_maps
 
 @dataclass(frozen=True)
 class CanonicalMaps:
-    """The context maps of all shards in the one view that their files hold, by (video id, milliseconds)."""
+    """The context maps of all shards in the one view that their files hold, and their owners by (video id, milliseconds)."""
 
     view: str
-    place: Mapping[tuple[str, int], tuple[MapReader, int]]
-
-    def read(self, key: tuple[str, int]) -> NDArray[np.float16]:
-        """The map (C,h,w) of a keyframe that has one."""
-        reader, row = self.place[key]
-        return reader.read(row)
-
-    def extent(self, key: tuple[str, int]) -> NDArray[np.float32] | None:
-        """Width and height (1,2) in cells of the frame behind the map of a keyframe; None where that is not known."""
-        reader, row = self.place[key]
-        size = reader.size[row : row + 1, ::-1]
-        return (size / CELL).astype(np.float32) if (size > 0).all() else None
+    table: MapTable
+    owner: Mapping[tuple[str, int], int]
 
 
 def canonical_maps(files: Sequence[Artifact]) -> CanonicalMaps:
-    """Where the maps are; StageError unless every file holds the same single view."""
-    place: dict[tuple[str, int], tuple[MapReader, int]] = {}
+    """The maps; StageError unless every file holds the same single view."""
+    readers: list[MapReader] = []
+    keys: list[tuple[str, int]] = []
     views: set[str] = set()
     for file in files:
         views |= set(file.group("views"))
         if len(views) != 1:
             what = f"holds the views {', '.join(sorted(views)) or 'none'}, where one is wanted"
             raise StageError(what, str(file.path), "give the maps of the canonical view, all of one run")
-        reader = MapReader(file, f"views/{next(iter(views))}/")
-        keys = Keyframes.read(file).keys()
-        place |= {key: (reader, row) for row, key in enumerate(keys) if reader.has(row)}
-    return CanonicalMaps(next(iter(views)), place)
+        readers.append(MapReader(file, f"views/{next(iter(views))}/"))
+        keys += Keyframes.read(file).keys()
+    table = MapTable(readers)
+    owner = {key: row for row, key in enumerate(keys) if table.has_K[row]}
+    return CanonicalMaps(next(iter(views)), table, owner)
 
 
 def look(
@@ -74,7 +65,7 @@ def look(
     """Choose up to `count` people among the detected ones and read the relation of each."""
     keys = index.keyframes.keys()
     rows = split_to_show(index)
-    rows = rows[np.array([keys[k] in maps.place for k in rows], bool)]
+    rows = rows[np.array([keys[k] in maps.owner for k in rows], bool)]
     place = matching_rows(index, rows, predictions.keyframes, "--predictions")
     boxset = predictions.boxset(DETECTED, "--predictions").take(place)
     if maps.view not in boxset.values:
@@ -85,19 +76,20 @@ def look(
     boxes = boxset.boxes.take(kept)
     context, shown, box_rows = [], [], []
     for number, person in enumerate(people):
-        map_Chw = maps.read(keys[rows[person.place]])
+        owner_1 = np.array([maps.owner[keys[rows[person.place]]]])
+        map_1Chw = maps.table.take(owner_1)
         own = boxes.boxes[boxes.of(number)]
         row = person.box - boxset.boxes.of(person.place).start
         inputs = HeadInput(
-            torch.from_numpy(map_Chw)[None].to(device),
+            torch.from_numpy(map_1Chw).to(device),
             torch.from_numpy(own).to(device),
             torch.zeros(len(own), dtype=torch.int64, device=device),
-            extent_B2=optional_to_device(maps.extent(keys[rows[person.place]]), device),
+            extent_B2=optional_to_device(maps.table.extent(owner_1), device),
         )
         found = relation_maps(head, inputs)
         both_2hw = torch.stack([found.others_Nhw[row], found.score_NAhw[row, person.column]])
         shown.append(both_2hw.cpu().numpy())
-        context.append(map_Chw.shape[1:])
+        context.append(map_1Chw.shape[2:])
         box_rows.append(boxes.of(number).start + row)
     columns = [person.column for person in people]
     return Attention(
