@@ -13,24 +13,29 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from stages.evaluate.__main__ import main as evaluate_main
 from stages.inspect.__main__ import main as inspect_main
 from stages.lib.annotations.ava_csv import read_detections
-from stages.lib.artifacts.maps import MapWriter
+from stages.lib.artifacts.attention import Attention
+from stages.lib.artifacts.maps import MapReader, MapWriter
 from stages.lib.artifacts.predictions import Predictions
 from stages.lib.artifacts.provenance import Provenance
 from stages.lib.artifacts.reader import open_artifact
-from stages.lib.artifacts.schemas import EXTRACT, PREDICT
+from stages.lib.artifacts.schemas import ATTENTION, EXTRACT, PREDICT
+from stages.lib.artifacts.tables import Keyframes
 from stages.lib.artifacts.writer import write_artifact
 from stages.lib.config.payloads import RelationsPayload
 from stages.lib.config.versions import VERSIONS
 from stages.lib.models.builders import build_head
+from stages.lib.models.inputs import HeadInput
 from stages.lib.models.runtime import keep_threads
 from stages.lib.models.weights import save_weights
 from stages.lib.video.source import open_video
 from stages.lib.video.writer import VideoWriter
 from stages.report.__main__ import main
+from stages.report.relations import relation_maps
 from tests.integration.commands import evaluate_config, named, report_config, write_config
 from tests.integration.small_run import (
     CLASSES,
@@ -315,6 +320,31 @@ def test_relations_are_read_checked_and_drawn(
     assert page(run, tmp_path) == 0
     assert "<h2>Where relations look</h2>" not in (tmp_path / "report.html").read_text()
     capfd.readouterr()
+
+
+def test_relations_are_those_of_the_keyframe_that_is_named(tmp_path: Path) -> None:
+    """Every shown picture again, from the map that the file of maps holds for that keyframe."""
+    words, out = relation_world(tmp_path), tmp_path / "a.h5"
+    with keep_threads():
+        assert main([*words, "--out", str(out)]) == 0
+    head = build_head("acar", channels=4, classes=len(CLASSES.ids), reduce=6, hidden=5).eval()
+    head.load_state_dict(load_file(tmp_path / "head.safetensors"))
+    with open_artifact(out, ATTENTION) as artifact, open_artifact(tmp_path / "maps.h5", EXTRACT) as maps:
+        shown, reader = Attention.read(artifact), MapReader(maps, "views/s128/")
+        wanted_keys, all_keys = shown.keyframes.keys(), Keyframes.read(maps).keys()
+        rows = [all_keys.index(key) for key in wanted_keys]
+        for number, row in enumerate(rows):
+            own = shown.boxes.of(number)
+            inputs = HeadInput(
+                torch.from_numpy(reader.read(row))[None],
+                torch.from_numpy(shown.boxes.boxes[own]),
+                torch.zeros(own.stop - own.start, dtype=torch.int64),
+            )
+            with torch.inference_mode():
+                others_Nhw = relation_maps(head, inputs).others_Nhw
+            wanted = others_Nhw[shown.box_M[number] - own.start].numpy()
+            np.testing.assert_allclose(shown.maps[number][0], wanted, rtol=2e-3, atol=1e-4)
+    assert len(set(rows)) > 1
 
 
 def test_relations_of_a_wrong_head_are_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
