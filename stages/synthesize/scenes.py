@@ -49,13 +49,15 @@ def _long_programmes() -> Iterator[Programme]:
 
 
 def _clip_programmes() -> Iterator[Programme]:
-    """Every pair of objects; every event happens in half of its scenes."""
+    """Every pair of objects, events of kind d once more alone; every event happens in half of its scenes."""
     for happens in (True, False):
         for pair in combinations(THING_KINDS, 2):
             yield Programme(
                 "objects", pair, fates={pair[0]: happens, pair[1]: happens} if pair != _EVENT_KINDS else {}
             )
-        yield from [Programme("talk", fates={"talk": happens})] * 3
+        for kind in _EVENT_KINDS:
+            yield Programme("objects", (kind,), context=True, fates={kind: happens})
+        yield from [Programme("talk", fates={"talk": happens})] * 5
         yield from [Programme("watch")] * 3
         yield from [Programme("bus")] * 2
         yield Programme("body")

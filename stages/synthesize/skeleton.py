@@ -178,12 +178,12 @@ def _arms(arm: Arm, shoulder: Joint, head: Joint, clock: float) -> tuple[Limb, L
 
 
 def _gesture(shoulder: Joint, clock: float) -> tuple[Limb, Limb, float]:
+    """Both forearms swing far up and down in turn, so that whoever talks is told from afar."""
     angle = 2 * math.pi * 1.6 * clock
-    near = _add(shoulder, 0.25 + 0.05 * math.cos(angle), -0.03 + 0.15 * math.sin(angle))
-    far = _add(shoulder, 0.25 - 0.05 * math.cos(angle), -0.03 - 0.15 * math.sin(angle))
     mouth = 0.5 + 0.5 * math.sin(2 * math.pi * 2.7 * clock)
-    return (
-        (shoulder, _add(shoulder, 0.12, -0.13), far),
-        (shoulder, _add(shoulder, 0.12, -0.15), near),
-        mouth,
-    )
+    return _beating(shoulder, angle + math.pi), _beating(shoulder, angle), mouth
+
+
+def _beating(shoulder: Joint, angle: float) -> Limb:
+    dx, dy = 0.26 + 0.05 * math.cos(angle), 0.02 + 0.27 * math.sin(angle)
+    return shoulder, _add(shoulder, dx / 2, dy / 2 - 0.07), _add(shoulder, dx, dy)

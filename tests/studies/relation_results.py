@@ -31,7 +31,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 
-NEAR_SECONDS = 4.0
+NEAR_SECONDS = 2.0
 Box = tuple[float, ...]
 
 
