@@ -89,14 +89,23 @@ class Figure:
     spread: float
 
     def text(self) -> str:
-        return f"{100 * self.mean:.1f} ({100 * self.low:.1f} to {100 * self.high:.1f}), ± {100 * self.spread:.1f}"
+        return f"{self.interval()}, ± {100 * self.spread:.1f}"
+
+    def interval(self) -> str:
+        return f"{100 * self.mean:.1f} ({100 * self.low:.1f} to {100 * self.high:.1f})"
 
 
 class Study:
-    """Results of all runs on the test world, resampled with the same draws of videos."""
+    """Results of all runs on the test world, resampled with the same draws of videos.
 
-    def __init__(self, config: Config, root: Path, resamples: int) -> None:
+    `fused` names folders of fused scores that are runs like any other.
+    """
+
+    def __init__(
+        self, config: Config, root: Path, resamples: int, fused: Mapping[str, Path] | None = None
+    ) -> None:
         self.config, self.root = config, root / "results" / config.run
+        self._fused = dict(fused or {})
         folders = {dataset: self.root / "index" / dataset for dataset in config.annotated}
         self._indexes = {
             name: load_index(sorted(folder.glob("*.h5")), name)[0] for name, folder in folders.items()
@@ -170,13 +179,13 @@ class Study:
         found = []
         for dataset, index in self._indexes.items():
             folder = self.root / "predict" / run / dataset
-            fused = [self.root / "ensemble" / run / f"{dataset}.h5"]
-            paths = sorted(folder.glob("*.h5")) if "/" in run else fused
+            fused = run in self._fused
+            paths = [self._fused[run] / f"{dataset}.h5"] if fused else sorted(folder.glob("*.h5"))
             predicted, _ = load_predictions(paths, dataset)
             rows = evaluated_rows(index, SPLIT)
             place = matching_rows(index, rows, predicted.keyframes, dataset)
             chosen = predicted.boxset(boxset, dataset).take(place)
-            choice = Views.parse(views if "/" in run else "all")
+            choice = Views.parse("all" if fused else views)
             poses = index.classes.pose_indices()
             scores = chosen.probabilities(choice.of(chosen, dataset), poses, choice.average)
             found.append(
