@@ -24,7 +24,7 @@ from stages.synthesize.timeline import RATES, WIDE_SIZES
 
 CONFIG = SynthesizeConfig(
     movies=MoviesConfig(train=4, val=1, test=1, seconds=9),
-    clips=ClipsConfig(train=4, val=1, test=1, classified_train=2, classified_val=1),
+    clips=ClipsConfig(train=8, val=1, test=1, classified_train=2, classified_val=1),
 )
 NUMBER = r"(0\.\d{%d}|1\.0{%d})"
 AVA_ROW = re.compile(rf"movie-(train|val|test)-\d\d,\d{{4}},({NUMBER % (3, 3)},){{4}}\d+,\d+")
