@@ -70,12 +70,13 @@ class Record:
 
 @dataclass(frozen=True)
 class World:
-    """The test world: classes and their kinds, truth, on which keyframes an event of each class is live, hidden record."""
+    """The test world: classes and their kinds, truth, keyframes where an event of each class is live or over, hidden record."""
 
     class_ids: tuple[int, ...]
     kinds: dict[int, str]
     truth: Truth
     live: dict[int, set[Key]]
+    over: dict[int, set[Key]]
     record: Record
 
 
@@ -129,20 +130,27 @@ class Study:
     def result(self, run: str, boxset: str = DETECTED, views: str = "", part: str = "all") -> Result:
         """Matches and APs of one run.
 
-        `part` is all; pause: kind d where no event is live; near or far: keyframes by the nearest cut; moves or stays:
-        people by what they do (ground-truth boxes only, which have identities).
+        `part` is all; pause or live: kind d where its event is not live, or not over (both hold keyframes without event);
+        near or far: keyframes by the nearest cut; moves or stays: people by what they do (ground-truth boxes only).
         """
         key = (run, boxset, views or self.config.extract.views[0], part)
         if key not in self._results:
             detections = self._detections(run, boxset, key[2])
-            if part == "pause":
-                self._results[key] = self._pauses(detections)
+            if part in ("pause", "live"):
+                events = self.world.live if part == "pause" else self.world.over
+                tables = without_events(events, self.world.truth, detections)
+                self._results[key] = frame_map(*tables, self.world.class_ids, "strict")
             elif part != "all":
                 tables = part_of(part, self.world.record, self.world.truth, detections)
                 self._results[key] = frame_map(*tables, self.world.class_ids)
             else:
                 self._results[key] = frame_map(self.world.truth, detections, self.world.class_ids)
         return self._results[key]
+
+    def class_ap(self, number: int, runs: Sequence[str], **choice: str) -> float:
+        """AP of one class, mean over the runs."""
+        column = self.world.class_ids.index(number)
+        return float(np.mean([self.result(run, **choice).ap[column] for run in runs]))
 
     def figure(
         self, kind: str | None, runs: Sequence[str], against: Sequence[str] = (), **choice: str
@@ -193,15 +201,13 @@ class Study:
             )
         return concat_detections(found)
 
-    def _pauses(self, detections: DetectionsTable) -> Result:
-        """Each class of kind d on the keyframes where its event is not live: it is over, or there was none."""
-        quiet = [
-            away_from(live, *only_class(self.world.truth, detections, number))
-            for number, live in self.world.live.items()
-            if self.world.kinds[number] == "d"
-        ]
-        tables = concat_truths([part[0] for part in quiet]), concat_detections([part[1] for part in quiet])
-        return frame_map(*tables, self.world.class_ids, "strict")
+
+def without_events(
+    events: Mapping[int, set[Key]], truth: Truth, detections: DetectionsTable
+) -> tuple[Truth, DetectionsTable]:
+    """The rows of each class that has events, on the keyframes that are not among them."""
+    kept = [away_from(keys, *only_class(truth, detections, number)) for number, keys in events.items()]
+    return concat_truths([part[0] for part in kept]), concat_detections([part[1] for part in kept])
 
 
 def part_of(
@@ -277,19 +283,22 @@ def select_detections(detections: DetectionsTable, rows: Bools) -> DetectionsTab
 def read_world(root: Path, config: Config, indexes: Mapping[str, Index]) -> World:
     """Classes and truth from the indexes; from the hidden record of the drawn people events, cuts and who moves."""
     kinds: dict[int, str] = {}
-    live: dict[int, set[Key]] = {}
+    phases: dict[tuple[str, int], set[Key]] = {}
     record = Record({}, {})
     for dataset in config.annotated:
         folder = root / "synthesize" / dataset / "annotations"
         kinds |= read_kinds(folder / "action_kinds.csv")
         for row in _people(folder / "people.csv"):
             key = (row["video"], round(float(row["timestamp"]) * 1000))
-            if (row["kind"], row["phase"]) == ("d", "live"):
-                live.setdefault(int(row["matched_class"]), set()).add(key)
+            if row["kind"] == "d":
+                phases.setdefault((row["phase"], int(row["matched_class"])), set()).add(key)
             add_person(record, key, row)
     truth = concat_truths([truth_table(index, evaluated_rows(index, SPLIT)) for index in indexes.values()])
     ids = next(iter(indexes.values())).classes.ids
-    return World(ids, kinds, truth, {number: live.get(number, set()) for number in ids}, record)
+    live, over = (
+        {number: phases.get((phase, number), set()) for number in ids} for phase in ("live", "pause")
+    )
+    return World(ids, kinds, truth, live, over, record)
 
 
 def add_person(record: Record, key: Key, row: Mapping[str, str]) -> None:

@@ -23,6 +23,7 @@ from snakemake.utils import update_config
 from stages.lib.artifacts.predictions import TRUTH
 from stages.lib.config.load import load_config
 from stages.lib.config.root import Config
+from stages.synthesize.labels import CLASSES
 from tests.studies.relation_results import NEAR_SECONDS, Figure, Study
 from tests.studies.seed_ensembles import SeedEnsemble, seed_ensembles
 
@@ -33,6 +34,7 @@ KINDS = ("a", "b", "c", "d")
 HEADS = ("linear", "linear-afb", "acar", "acar-afb", "acar-acfb", "acar-w0")
 PART_KINDS = ("b", "c", "d")
 PART_HEADS = ("acar", "acar-acfb", "acar-w0")
+NAMES = {action.id: action.name for action in CLASSES}
 TITLES = {
     "linear": "Linear",
     "linear-afb": "Linear + AFB",
@@ -80,6 +82,29 @@ def parts_table(study: Study) -> Iterator[str]:
             for part in ("moves", "stays")
         ]
         yield f"| {TITLES[head]} | " + " | ".join(cells) + " |"
+
+
+def events_table(study: Study) -> Iterator[str]:
+    """Each class of kind d while its event is live and after it: what a bank can hold, and what is made of it."""
+    heads = ("linear", *PART_HEADS)
+    yield (
+        "| class of kind d | keyframes live, over | "
+        + " | ".join(f"{TITLES[head]}: live, over" for head in heads)
+        + " |"
+    )
+    yield "|" + "---|" * (2 + len(heads))
+    for number, kind in study.world.kinds.items():
+        if kind != "d":
+            continue
+        counts = f"{len(study.world.live[number])}, {len(study.world.over[number])}"
+        cells = [
+            ", ".join(
+                f"{100 * study.class_ap(number, study.runs(head), part=part, boxset=TRUTH):.1f}"
+                for part in ("live", "pause")
+            )
+            for head in heads
+        ]
+        yield f"| {NAMES[number]} | {counts} | " + " | ".join(cells) + " |"
 
 
 @dataclass(frozen=True)
@@ -192,6 +217,13 @@ def page(study: Study, ensembles: Sequence[SeedEnsemble], seconds: float) -> str
         "the val videos that they were fitted on, minus what weights of the other half reach there.",
         "",
         *ensembles_table(study, ensembles),
+        "",
+        "## Kind d, class by class",
+        "",
+        "AP on the keyframes where the event is not over (live, or there was none), and where it is not live (over, or there",
+        "was none); ground-truth boxes, one view. A memory can hold no more than what is read while the event is live.",
+        "",
+        *events_table(study),
         "",
         "## Claims",
         "",

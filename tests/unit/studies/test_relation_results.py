@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stages.lib.metrics.tables import DetectionsTable, Truth
-from tests.studies.relation_results import Record, add_person, part_of
+from tests.studies.relation_results import Record, add_person, part_of, without_events
 
 STILL, WALKER = (0.1, 0.1, 0.3, 0.9), (0.6, 0.1, 0.8, 0.9)
 
@@ -58,3 +58,10 @@ def test_detected_boxes_have_no_identity(record: Record) -> None:
         part_of("moves", record, *tables(shift=0.01))
     with pytest.raises(ValueError, match="unknown part"):
         part_of("sideways", record, *tables())
+
+
+def test_rows_of_a_class_away_from_its_events() -> None:
+    truth, detections = without_events({15: {("film", 1000)}, 74: set()}, *tables())
+    assert truth.timestamp_ms.tolist() == detections.timestamp_ms.tolist() == [6000, 6000]
+    assert set(truth.class_id.tolist()) == {15}
+    assert sorted(set(truth.key_ms.tolist())) == [1000, 6000, 9000], "the other class is asked everywhere"
