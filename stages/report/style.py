@@ -65,8 +65,8 @@ _PAPER: Final = """
   nav, details, section:not(:has(> :not(h2, details))), figure.screen { display: none; }
   main { padding: 0; max-width: none; }
   h1 { font-size: 15pt; } h2 { font-size: 12pt; margin: 9pt 0 3pt; } h3 { font-size: 9.5pt; margin: 6pt 0 2pt; }
-  h2, h3, thead, .note { break-after: avoid; }
-  figure, tr, p, table:not(.long) { break-inside: avoid; }
+  h2, h3, .note { break-after: avoid; }
+  figure, tr, p, thead, table:not(.long) { break-inside: avoid; }
   p { margin: 3pt 0; } .finding, .warning { padding: 3pt 6pt; }
   .scroll { overflow: visible; margin: 2pt 0 5pt; }
   table, .pair table { min-width: 0; font-size: 7.5pt; } table.long { font-size: 6.5pt; }
