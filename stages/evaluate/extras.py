@@ -35,6 +35,16 @@ def notes(
             f"{len(unknown)} videos of the detections are not in the ground truth, their rows are {treated} "
             f"(first: {unknown[0]})"
         )
+    if truth.far:
+        lines.append(
+            f"{truth.far} boxes of the ground truth leave the frame by more than 1 % and count as they are "
+            f"(first: {truth.first_far})"
+        )
+    if truth.inverted:
+        lines.append(
+            f"{truth.inverted} boxes of the ground truth are inverted or empty: they count, and nothing finds them; the "
+            f"official evaluator stops where a detection of the class meets an inverted one (first: {truth.first_inverted})"
+        )
     if truth.duplicates:
         lines.append(f"{truth.duplicates} rows of the ground truth repeat an earlier one and count again")
     if detections.duplicates:

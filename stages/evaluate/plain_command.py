@@ -89,7 +89,7 @@ def _work(args: argparse.Namespace) -> None:
     write_json(args.out, table)
     _log.info("mAP@%gIOU %.6f (dialect %s)", result.iou, result.mean_ap, result.dialect.name)
     for note in notes:
-        _log.info("note: %s", note)
+        _log.info("%s: %s", "warning" if note in known else "note", note)
 
 
 def _settings(args: argparse.Namespace) -> list[EvaluateConfig]:

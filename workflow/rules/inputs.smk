@@ -184,6 +184,12 @@ EVALUATED = [
 KINDS = next((data.kinds for data in SOURCES.values() if data.kinds), None)
 
 
+def evaluated_annotations():
+    """The csv files of the evaluated splits, which know the exact times of their keyframes."""
+    sources = [SOURCES[dataset].annotations for dataset in CONFIG.annotated]
+    return [files[split] for files in sources for split in EVALUATED if split in files]
+
+
 def scores(model):
     """The files with a model's scores on the annotated data sets: predictions of a head, fused scores of an ensemble."""
     return [words.partition("=")[2] for words in score_flags(model)[1:]]

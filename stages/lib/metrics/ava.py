@@ -128,8 +128,8 @@ def frame_map(
 ) -> Result:
     """Frame mAP of detections against a truth over the listed classes (AVA challenge protocol, spec section 9.2).
 
-    Boxes are xyxy in [0, 1] and used as they are; keyframes are compared by video name and millisecond (or second, as
-    the dialect says); `exclusions` are (video, milliseconds). Ties: see `stages.lib.metrics.dialects`.
+    Boxes are xyxy in [0, 1] and used as they are; keyframes are compared by video name and microsecond (or second, as
+    the dialect says); `exclusions` are (video, microseconds). Ties: see `stages.lib.metrics.dialects`.
     """
     rules = dialect_named(dialect) if isinstance(dialect, str) else dialect
     keyframes = number_keyframes(

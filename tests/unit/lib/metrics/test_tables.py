@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from stages.lib.metrics.ava import frame_map
 from stages.lib.metrics.tables import (
@@ -9,6 +11,7 @@ from stages.lib.metrics.tables import (
     concat_truths,
     count_duplicates,
     detections_from_dense,
+    to_microseconds,
     to_milliseconds,
     truth_from_dense,
 )
@@ -23,6 +26,16 @@ def test_seconds_become_the_nearest_millisecond() -> None:
         1,
         1799000,
     ]
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    st.floats(0, 1e7)
+    | st.integers(0, 10**13).map(lambda us: us / 1e6)
+    | st.integers(0, 10**8).map(lambda n: n / 2e6)
+)
+def test_seconds_become_the_microseconds_that_official_keys_spell(seconds: float) -> None:
+    assert to_microseconds([seconds])[0] == int(f"{seconds:.6f}".replace(".", ""))
 
 
 def test_dense_truth_has_a_row_per_label_and_keeps_empty_keyframes() -> None:
