@@ -202,25 +202,30 @@ def test_is_a_difference_more_than_luck(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("truth", "found", "flags", "note"),
     [
-        (f"v,902,{BOX},1,0\n", "", (), "the detections file has no rows"),
+        (f"v,902,{BOX},1,0\n", "", (), "det.csv has no rows"),
         (
             f"v,902,{BOX},1,0\n",
             f"x,902,{BOX},1,0.5\nv,902,{BOX},1,0.4\n",
             (),
-            "1 videos of the detections are not in the ground truth, their rows are ignored (first: x)",
+            "1 videos of the detections are not in the ground truth, their rows are ignored (first: x, {folder}/det.csv:1)",
         ),
         (
             f"v,902,{BOX},1,0\n",
             f"x,902,{BOX},1,0.5\n",
             ("--dialect", "2020"),
-            "their rows are false detections (first: x)",
+            "their rows are false detections (first: x, {folder}/det.csv:1)",
         ),
-        (f"v,902,{BOX},1,0\n" * 2, "", (), "1 rows of the ground truth repeat an earlier one"),
+        (
+            f"v,901\n\nv,902,{BOX},1,0\n" + f"v,902,{BOX},1,0\n",
+            "",
+            (),
+            "1 rows of the ground truth repeat an earlier one and count again (first: {folder}/gt.csv:4)",
+        ),
         (
             f"v,902,{BOX},1,0\n",
             f"v,902,{BOX},1,0.5\n" * 3 + f"v,902,{BOX},1,0.4\nv,902,{OTHER},1,0.5\n",
             (),
-            "2 detections repeat an earlier row",
+            "2 detections repeat an earlier row; each copy counts, and is a false one (first: {folder}/det.csv:2)",
         ),
     ],
 )
@@ -228,7 +233,7 @@ def test_what_a_reader_should_know_is_noted(
     tmp_path: Path, truth: str, found: str, flags: tuple[str, ...], note: str
 ) -> None:
     notes = evaluate(tmp_path, truth, found, *flags)["notes"]
-    assert any(note in line for line in notes), notes
+    assert any(note.replace("{folder}", str(tmp_path)) in line for line in notes), notes
 
 
 def test_an_exclusions_file_that_the_dialect_does_not_use_is_noted(tmp_path: Path) -> None:
@@ -238,6 +243,13 @@ def test_an_exclusions_file_that_the_dialect_does_not_use_is_noted(tmp_path: Pat
     assert "the dialect official does not use the exclusions file" in table["notes"]
     older = evaluate(tmp_path, truth, "", "--exclusions", str(tmp_path / "ex.csv"), "--dialect", "2020")
     assert older["per_class"][0]["truths"] == 1
+
+
+def test_a_truth_without_a_class_is_no_truth(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "ex.csv").write_text("v,902\n")
+    flags = ("--exclusions", str(tmp_path / "ex.csv"), "--dialect", "2020")
+    assert run(tmp_path, f"v,902,{BOX},1,0\n", f"v,902,{BOX},1,0.5\n", *flags) == 2
+    assert f"{tmp_path}/gt.csv: no listed class has a ground-truth box" in capfd.readouterr().err
 
 
 def test_byte_order_mark_and_carriage_returns_change_nothing(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ from stages.lib.annotations.columns import (
 from stages.lib.annotations.labelmap import LabelMap
 from stages.lib.annotations.lines import Rows, parse_file, split_block
 from stages.lib.errors import StageError
-from stages.lib.metrics.tables import DetectionsTable, Truth, count_duplicates
+from stages.lib.metrics.tables import DetectionsTable, Truth, repeated_rows
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -44,7 +44,7 @@ Ints = NDArray[np.int64]
 class ReadCounts:
     """What a file held: rows with a box, two-column rows, blank lines, repeated rows, clipped and unlisted ones.
 
-    Boxes `outside` leave the frame, `far` by more than 1 %, `inverted` ones have no area; the first of each as `file:line`.
+    Boxes `outside` leave the frame, `far` by more than 1 %, `inverted` ones have no area; the first of some as `file:line`.
     """
 
     rows: int
@@ -58,6 +58,7 @@ class ReadCounts:
     far: int = 0
     first_far: str = ""
     first_inverted: str = ""
+    first_duplicate: str = ""
 
 
 @dataclass(frozen=True)
@@ -106,19 +107,21 @@ def read_truth(
         person_id=np.concatenate([part.last for part in parts]).astype(np.int32),
     )
     n_outside = sum(part.n_outside for part in parts)
-    far, inverted = leave_frame(truth.boxes), without_area(truth.boxes)
+    repeated = repeated_rows(truth)
+    far, inverted = np.flatnonzero(leave_frame(truth.boxes)), np.flatnonzero(without_area(truth.boxes))
     counts = ReadCounts(
         rows=n,
         negatives=len(negatives.video),
         blank_lines=sum(part.n_blank for part in parts),
-        duplicates=count_duplicates(truth),
+        duplicates=len(repeated),
         clipped=n_outside if outside == "clip" else 0,
         outside=n_outside,
-        inverted=int(inverted.sum()),
+        inverted=len(inverted),
         unlisted=_count_unlisted(class_id, classes),
-        far=int(far.sum()),
-        first_far=_place_of_box(path, far),
-        first_inverted=_place_of_box(path, inverted),
+        far=len(far),
+        first_far=place_of_first(path, far),
+        first_inverted=place_of_first(path, inverted),
+        first_duplicate=place_of_first(path, repeated),
     )
     return truth, counts
 
@@ -239,14 +242,13 @@ def _distinct_keyframes(video: NDArray[np.int32], us: Ints) -> tuple[NDArray[np.
     return video[first], us[first]
 
 
-def _place_of_box(path: Path, wanted: NDArray[np.bool_]) -> str:
-    """`file:line` of the first wanted one of the rows with a box, empty where there is none."""
-    if not wanted.any():
+def place_of_first(path: Path, rows: Ints) -> str:
+    """`file:line` of the first of some rows, counted among the lines with a box; empty where there is none."""
+    if not len(rows):
         return ""
-    left = int(np.argmax(wanted))
     with path.open("rb") as handle:
         boxed = (number for number, text in enumerate(handle, start=1) if text.count(b",") > 1)
-        return f"{path}:{next(itertools.islice(boxed, left, None))}"
+        return f"{path}:{next(itertools.islice(boxed, int(rows[0]), None))}"
 
 
 def _count_unlisted(class_id: NDArray[np.int32], classes: LabelMap | None) -> int:

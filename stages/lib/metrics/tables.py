@@ -191,8 +191,8 @@ def merge_names(
     return names, [np.array([place[name] for name in names_of], dtype=np.int32) for names_of in lists]
 
 
-def count_duplicates(table: Truth | DetectionsTable, *, with_score: bool = False) -> int:
-    """Number of rows that repeat an earlier row's keyframe, box and class (and person, in a ground truth).
+def repeated_rows(table: Truth | DetectionsTable, *, with_score: bool = False) -> Ints:
+    """Rows, ascending, that repeat an earlier row's keyframe, box and class (and person, in a ground truth).
 
     With `with_score`, detections of unequal scores are no repetitions.
     """
@@ -210,7 +210,7 @@ def count_duplicates(table: Truth | DetectionsTable, *, with_score: bool = False
     same = np.ones(max(len(order) - 1, 0), dtype=bool)
     for column in columns:
         same &= column[order[1:]] == column[order[:-1]]
-    return int(same.sum())
+    return np.sort(order[1:][same])
 
 
 def _key_of_box(row_splits: ArrayLike, n_boxes: int) -> Ints:
