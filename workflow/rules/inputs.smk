@@ -265,11 +265,8 @@ def metrics():
 def histories():
     """(stage/variant, history) of everything that is trained in this run."""
     heads = {key: head for key, head in CONFIG.heads.items() if not head.weights}
-    backbones = {
-        head.backbone for head in CONFIG.heads.values() if not CONFIG.backbones[head.backbone].weights
-    }
-    names = [f"pretrain/{key}" for key in sorted(backbones)]
-    names += [f"train_detector/{key}" for key in CONFIG.detectors_in_use if not CONFIG.detectors[key].weights]
+    names = [f"pretrain/{key}" for key in pretrained_backbones(CONFIG)]
+    names += [f"train_detector/{key}" for key in trained_detectors(CONFIG)]
     found = [(name, f"{RESULTS}/{name}/history.json") for name in names]
     for key, head in heads.items():
         found += [
