@@ -19,7 +19,7 @@ UNION = "union"
 
 @dataclass(frozen=True)
 class Scored:
-    """A data set's ground truth, the scored boxes on it, and its excluded keyframes as (video, milliseconds)."""
+    """A data set's ground truth, the scored boxes on it, and its excluded keyframes as (video, microseconds)."""
 
     name: str
     truth: Truth

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from stages.evaluate.core import UNION, Scored, evaluate, number
-from stages.lib.annotations.ava_csv import ReadCounts
+from stages.lib.annotations.ava_csv import ReadCounts, place_of_first
 from stages.lib.annotations.labelmap import LabelMap
 from stages.lib.config.evaluate import EvaluateConfig
 from stages.lib.metrics.ava import Result
@@ -21,28 +22,40 @@ RESAMPLES = 1000
 _POINTS = 200
 
 
-def notes(
-    scored: Scored, result: Result, truth: ReadCounts, detections: ReadCounts, exclusions_given: bool
-) -> list[str]:
-    """What a reader of the number should know about the files themselves."""
+def notes(scored: Scored, result: Result, truth: ReadCounts, detections: ReadCounts, path: Path) -> list[str]:
+    """What a reader of the number should know about the files themselves; `path` is that of the detections."""
     lines = []
     if not detections.rows:
-        lines.append("the detections file has no rows: every class with truth has AP 0")
+        lines.append(f"the detections file {path} has no rows: every class with truth has AP 0")
     unknown = sorted(set(scored.detections.videos) - set(scored.truth.videos))
     if unknown:
+        table = scored.detections
+        first = np.flatnonzero(table.video == table.videos.index(unknown[0]))
         treated = "ignored" if result.dialect.ignore_unlisted_keyframes else "false detections"
         lines.append(
             f"{len(unknown)} videos of the detections are not in the ground truth, their rows are {treated} "
-            f"(first: {unknown[0]})"
+            f"(first: {unknown[0]}, {place_of_first(path, first)})"
+        )
+    if truth.far:
+        lines.append(
+            f"{truth.far} boxes of the ground truth leave the frame by more than 1 % and count as they are "
+            f"(first: {truth.first_far})"
+        )
+    if truth.inverted:
+        lines.append(
+            f"{truth.inverted} boxes of the ground truth are inverted or empty: they count, and nothing finds them; the "
+            f"official evaluator stops where a detection of the class meets an inverted one (first: {truth.first_inverted})"
         )
     if truth.duplicates:
-        lines.append(f"{truth.duplicates} rows of the ground truth repeat an earlier one and count again")
+        lines.append(
+            f"{truth.duplicates} rows of the ground truth repeat an earlier one and count again "
+            f"(first: {truth.first_duplicate})"
+        )
     if detections.duplicates:
         lines.append(
-            f"{detections.duplicates} detections repeat an earlier row; each copy counts, and is a false one"
+            f"{detections.duplicates} detections repeat an earlier row; each copy counts, and is a false one "
+            f"(first: {detections.first_duplicate})"
         )
-    if exclusions_given and not result.dialect.use_exclusions:
-        lines.append(f"the dialect {result.dialect.name} does not use the exclusions file")
     return lines
 
 

@@ -15,7 +15,13 @@ from pathlib import Path
 from stages.evaluate import extras
 from stages.evaluate.core import UNION, Scored, evaluate, metrics_json
 from stages.evaluate.settings import read_kinds
-from stages.lib.annotations.ava_csv import ReadCounts, read_detections, read_exclusions, read_truth
+from stages.lib.annotations.ava_csv import (
+    ReadCounts,
+    place_of_first,
+    read_detections,
+    read_exclusions,
+    read_truth,
+)
 from stages.lib.annotations.labelmap import LabelMap, read_label_map
 from stages.lib.cli import guarded
 from stages.lib.config.evaluate import EvaluateConfig
@@ -65,13 +71,18 @@ def _work(args: argparse.Namespace) -> None:
     scored, read = _read(args, classes)
     results = evaluate([scored], classes, cfg)
     result = results[UNION]
+    repeated = repeated_detections(result, scored.detections)
     read["detections"] = replace(
-        read["detections"], duplicates=repeated_detections(result, scored.detections)
+        read["detections"],
+        duplicates=len(repeated),
+        first_duplicate=place_of_first(args.detections, repeated),
     )
     table = metrics_json(results, classes, cfg)
     table.pop("datasets")
     table["read"] = {name: asdict(counts) for name, counts in read.items()}
-    known = extras.notes(scored, result, read["groundtruth"], read["detections"], args.exclusions is not None)
+    known = extras.notes(scored, result, read["groundtruth"], read["detections"], args.detections)
+    if args.exclusions and not result.dialect.use_exclusions:
+        known.append(f"the dialect {result.dialect.name} does not use the exclusions file")
     notes = table["notes"]
     assert isinstance(notes, list)
     notes += known
@@ -89,7 +100,7 @@ def _work(args: argparse.Namespace) -> None:
     write_json(args.out, table)
     _log.info("mAP@%gIOU %.6f (dialect %s)", result.iou, result.mean_ap, result.dialect.name)
     for note in notes:
-        _log.info("note: %s", note)
+        _log.info("%s: %s", "warning" if note in known else "note", note)
 
 
 def _settings(args: argparse.Namespace) -> list[EvaluateConfig]:

@@ -1,7 +1,8 @@
 """Frame mAP of a run's predictions: by split, box set and choice of views, on each data set and their union.
 
 Writes metrics.json (results[split][boxset][views][dataset or union]), per_class.csv and, for each split, the
-detections in the official csv form (submission-SPLIT.csv: detected boxes, the last choice of views).
+detections in the official csv form (submission-SPLIT.csv: detected boxes, the last choice of views). Artifacts keep
+milliseconds, official evaluators compare six decimals of a second: with --annotations the submission has the csv files' times.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from stages.evaluate.core import UNION, Scored, evaluate, metrics_json, pool_of
 from stages.evaluate.settings import ALL_VIEWS, Views, flat_results, read_kinds
+from stages.lib.annotations.ava_csv import read_truth
 from stages.lib.annotations.labelmap import LabelMap, label_map
 from stages.lib.annotations.write_csv import write_detections
 from stages.lib.artifacts.loading import load_index, load_predictions
@@ -24,7 +26,8 @@ from stages.lib.artifacts.tables import Classes, Index
 from stages.lib.cli import by_name, named_path, parse, run_stage, stage_parser
 from stages.lib.config.payloads import EvaluatePayload
 from stages.lib.errors import StageError
-from stages.lib.files import write_json, write_text
+from stages.lib.files import is_empty, write_json, write_text
+from stages.lib.metrics.tables import DetectionsTable, Truth, concat_truths
 from stages.lib.progress import track
 
 
@@ -54,6 +57,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--boxsets", nargs="+", default=[DETECTED], choices=[DETECTED, TRUTH])
     parser.add_argument("--splits", nargs="+", default=["val"], help="splits of the index")
     parser.add_argument("--kinds", type=Path, help="csv id,name,kind that groups the classes")
+    parser.add_argument(
+        "--annotations", type=Path, nargs="*", default=[], help="csv with the exact times of the keyframes"
+    )
     parser.add_argument("--name", default="", help="title of the model, kept in metrics.json")
     parser.add_argument("--out-dir", type=Path, required=True)
     args = parse(parser, argv)
@@ -64,6 +70,7 @@ def _work(args: argparse.Namespace, payload: EvaluatePayload, text: str) -> dict
     datasets = _read(by_name(args.index), by_name(args.predictions or args.scores))
     classes = _classes(datasets[0].index.classes, args.kinds)
     choices = [Views.parse(choice) for choice in args.views]
+    times = _times(args.annotations)
     results: dict[str, dict[str, dict[str, object]]] = {}
     skipped: list[str] = []
     per_class: list[tuple[str, str, str, str, dict[str, object]]] = []
@@ -72,7 +79,10 @@ def _work(args: argparse.Namespace, payload: EvaluatePayload, text: str) -> dict
         scored = [_scored(data, split, boxset, views) for data in datasets]
         if boxset == DETECTED and views == choices[-1]:
             _write_submission(
-                args.out_dir / f"submission-{split}.csv", pool_of(scored), payload.evaluate.decimals
+                args.out_dir / f"submission-{split}.csv",
+                pool_of(scored).detections,
+                times,
+                payload.evaluate.decimals,
             )
         scored = [one for one in scored if len(one.truth.key_ms)]
         if not any(len(one.truth.video) for one in scored):
@@ -154,9 +164,15 @@ def _views(predictions: Predictions, views: Views) -> tuple[str, ...]:
     return views.of(first, "predictions") if first else ()
 
 
-def _write_submission(path: Path, pool: Scored, decimals: int) -> None:
+def _times(annotations: Sequence[Path]) -> Truth | None:
+    """The keyframes of all csv files that have any."""
+    read = [read_truth(path, outside="keep")[0] for path in annotations if not is_empty(path)]
+    return concat_truths(read) if read else None
+
+
+def _write_submission(path: Path, detections: DetectionsTable, times: Truth | None, decimals: int) -> None:
     stream = io.StringIO()
-    write_detections(stream, pool.detections, truth=pool.truth, decimals=decimals)
+    write_detections(stream, detections, truth=times, decimals=decimals)
     write_text(path, stream.getvalue())
 
 

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from stages.index.split_files import is_empty, split_files
+from stages.index.split_files import split_files
 from stages.lib.artifacts.provenance import Provenance
 from stages.lib.artifacts.schemas import INDEX
 from stages.lib.artifacts.tables import ROLE_EVAL, ROLE_EXCLUDED, ROLE_TRAIN, Classes, Index
@@ -22,8 +22,8 @@ from stages.lib.cli import parse, run_stage, stage_parser
 from stages.lib.config.payloads import IndexPayload
 from stages.lib.config.sheets import Video, read_manifest
 from stages.lib.errors import StageError
-from stages.lib.files import file_sha
-from stages.lib.metrics.tables import to_milliseconds
+from stages.lib.files import file_sha, is_empty
+from stages.lib.metrics.tables import microseconds_to_milliseconds, to_milliseconds
 
 _log = logging.getLogger("acarflow")
 
@@ -92,6 +92,7 @@ def _annotated(
     parts = {}
     for split, path in files.items():
         gone = read_exclusions(excluded[split]) if split in excluded else set()
+        gone = {(video, microseconds_to_milliseconds(us)) for video, us in gone}
         if is_empty(path):
             _log.info("%s: no annotations of split %s", path, split)
             continue

@@ -15,14 +15,14 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from stages.index.split_files import is_empty, split_files
+from stages.index.split_files import split_files
 from stages.lib.artifacts.reader import Artifact, open_artifact
 from stages.lib.artifacts.schemas import DECODE, INDEX
 from stages.lib.artifacts.tables import Index, Keyframes
 from stages.lib.cli import parse, run_stage, stage_parser
 from stages.lib.config.payloads import IndexPayload
 from stages.lib.errors import StageError
-from stages.lib.files import write_text
+from stages.lib.files import is_empty, write_text
 
 
 class Fate(NamedTuple):

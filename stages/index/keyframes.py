@@ -66,7 +66,11 @@ def locate(videos: Sequence[Video], split: str, truth: Truth, dialect: str) -> F
         if video.split == split:
             files[video.video].append(row)
     listed = np.array([name in files for name in truth.videos], bool)
-    place = np.flatnonzero(listed[truth.key_video])
+    fresh = np.ones(
+        len(truth.key_us), dtype=bool
+    )  # keyframes of one millisecond are one keyframe of the artifacts
+    fresh[1:] = (np.diff(truth.key_video) != 0) | (np.diff(truth.key_ms) != 0)
+    place = np.flatnonzero(listed[truth.key_video] & fresh)
     rows = [
         _file_of(videos, files[truth.videos[truth.key_video[p]]], int(truth.key_ms[p]), dialect)
         for p in place.tolist()

@@ -21,8 +21,3 @@ def split_files(pairs: Sequence[str], flag: str) -> dict[str, Path]:
         if not found[split].is_file():
             raise StageError("file not found", path, f"correct the path of split {split}")
     return found
-
-
-def is_empty(path: Path) -> bool:
-    """Whether an annotation file holds nothing: a split without videos, which is no fault."""
-    return path.stat().st_size == 0

@@ -77,3 +77,8 @@ def file_sha(path: Path) -> str:
         while block := handle.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def is_empty(path: Path) -> bool:
+    """Whether an annotation file holds nothing: a split without videos, which is no fault."""
+    return path.stat().st_size == 0

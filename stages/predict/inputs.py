@@ -14,7 +14,7 @@ from stages.lib.artifacts.reader import Artifact
 from stages.lib.artifacts.tables import Classes, Index, Keyframes
 from stages.lib.config.heads import MemoryConfig
 from stages.lib.errors import StageError
-from stages.lib.models.headfile import TrainedHead
+from stages.lib.models.headfile import TrainedHead, memory_facts
 from stages.lib.models.mapstore import MapTable
 from stages.lib.models.memory import BankMemory
 from stages.lib.models.slots import Archive
@@ -72,6 +72,13 @@ def open_bank(
     if file is None or memory is None:
         return None
     facts = trained.metadata
+    for name, said in memory_facts(facts).items():
+        if getattr(memory, name) != said:
+            raise StageError(
+                f"the head was trained with memory.{name} {str(said).lower()}, the configuration says otherwise",
+                str(weights),
+                "set the key to what the head was trained with, or train the head again",
+            )
     require_readable(
         file,
         trained.kind,

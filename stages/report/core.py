@@ -6,16 +6,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from stages.report.classes import classes_html
 from stages.report.costs import Cost, spell_bytes, spell_seconds
 from stages.report.coverage import coverage_html, skipped_clips_html
 from stages.report.curves import detector_chart, history_charts, last_numbers
 from stages.report.ensemble import ensemble_html
-from stages.report.html import Section, best_cells, details, esc, figure, page, paragraph, table
+from stages.report.html import (
+    Measured,
+    Section,
+    best_cells,
+    details,
+    esc,
+    page,
+    paragraph,
+    percent,
+    preformatted,
+    table,
+)
 from stages.report.looks import CAPTION, Look, look_card
-from stages.report.metrics import DETECTED, UNION, Model, kinds_of, note_on
+from stages.report.metrics import Model
 from stages.report.pictures import Picture, card
-from stages.report.svg import Bar, bar_chart, colour_of, legend
-from stages.report.tables import KIND_MEANING, Grid, bank_statement, box_table, main_table, view_table
+from stages.report.tables import Grid, bank_statement, box_table, main_table, view_table
 
 
 @dataclass(frozen=True)
@@ -123,11 +134,14 @@ def _boxes(material: Material) -> str:
 def _persons(tables: Mapping[str, Mapping[str, Any]], split: str) -> str:
     tables = {_boxes_named(name, row): row for name, row in tables.items()}
     rows = [
-        (name, _percent(row["AP"]), _percent(row["AP_coco"]), row["keyframes"], row["truths"], row["boxes"])
+        (name, percent(row["AP"]), percent(row["AP_coco"]), row["keyframes"], row["truths"], row["boxes"])
         for name, row in tables.items()
     ]
     head = ("data set", "AP@50", "COCO AP@50", "keyframes", "people", "boxes")
-    caption = f"Person detection on split {split}, by each data set's own detector unless another is named."
+    caption = (
+        f"Person boxes on split {split} in percent, by each data set's own detector unless another is named. AP@50: the "
+        "area under the curve; COCO AP@50: its mean at 101 recalls. The dialects of the mAP do not touch them."
+    )
     return f'<div class="pair"><div>{table(head, rows, caption)}</div>{detector_chart(tables, split)}</div>'
 
 
@@ -145,30 +159,7 @@ def _views(material: Material) -> str:
 
 
 def _classes(material: Material) -> str:
-    parts = []
-    kinds = kinds_of(material.models)
-    for split in _splits(material):
-        models = [model for model in _scored(material.models, split) if not model.members] or material.models
-        models = models[:4]
-        choice = models[0].views(split)[0]
-        table_of = models[0].table(split, DETECTED, choice)
-        if table_of is None:
-            continue
-        rows = sorted(table_of["per_class"], key=lambda row: (row["kind"], row["name"]))
-        bars = []
-        for row in rows:
-            values = [model.class_ap(split, DETECTED, model.views(split)[0], row["id"]) for model in models]
-            numbers = tuple(value.mean if value else None for value in values)
-            bars.append(
-                Bar(row["name"], numbers, colour_of(row["kind"], kinds), f"({row['truths']:,} labels)")
-            )
-        key = legend({KIND_MEANING.get(kind, kind): colour_of(kind, kinds) for kind in kinds})
-        caption = (
-            f"AP of each class, {note_on(models[0], split, DETECTED, choice)}; pool {UNION}, detected boxes."
-        )
-        parts.append(f"<h3>Split {esc(split)}</h3><p>{key}</p>")
-        parts.append(figure(bar_chart(bars, [model.name for model in models]), caption))
-    return "".join(parts)
+    return "".join(classes_html(_scored(material.models, split), split) for split in _splits(material))
 
 
 def _keyframes(material: Material) -> str:
@@ -213,10 +204,10 @@ def _cost(material: Material) -> str:
         (
             cost.stage,
             cost.jobs or None,
-            spell_seconds(cost.seconds) if cost.jobs else None,
+            Measured(spell_seconds(cost.seconds), cost.seconds) if cost.jobs else None,
             f"{cost.peak_mib:,.0f}" if cost.peak_mib else None,
             cost.files or None,
-            spell_bytes(cost.size) if cost.files else None,
+            Measured(spell_bytes(cost.size), cost.size) if cost.files else None,
         )
         for cost in material.costs
     ]
@@ -229,16 +220,11 @@ def _origin(material: Material) -> str:
     parts = []
     if material.origins:
         parts.append(
-            table(
-                ("input", "fingerprint"),
-                material.origins,
-                "Fingerprints of everything this page was made of.",
+            details(
+                "Fingerprints of everything this page was made of",
+                table(("input", "fingerprint"), material.origins, "Artifacts, and sha256 of other files."),
             )
         )
     if material.configuration:
-        parts.append(details("Configuration of the run", material.configuration))
+        parts.append(details("Configuration of the run", preformatted(material.configuration)))
     return "".join(parts)
-
-
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.2f}"

@@ -12,6 +12,7 @@ from stages.report.html import figure
 from stages.report.svg import Line, line_chart
 
 _POINTS: Final = 120
+_SCORES: Final = {"map": "mAP on truth boxes of val (dialect strict)"}
 _AXES: Final = ("epoch", "iteration", "step")
 
 
@@ -110,8 +111,10 @@ def last_numbers(history: Any) -> str:
     """The plain numbers of a history as one line of text: its own, those of its validation, and of its last epoch."""
     if not isinstance(history, dict):
         return ""
-    parts = (history, history.get("validation"), *(history.get("epochs") or [])[-1:])
-    flat = {key: value for part in parts if isinstance(part, dict) for key, value in part.items()}
+    validation = history.get("validation")
+    scores = validation if isinstance(validation, dict) else {}
+    last = (history.get("epochs") or [{}])[-1]
+    flat = history | {_SCORES.get(key, f"val {key}"): value for key, value in scores.items()} | last
     shown = [
         f"{key.replace('_', ' ')} {value:.4g}"
         if isinstance(value, float)

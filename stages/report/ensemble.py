@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from statistics import fmean
 from typing import Any
 
-from stages.report.html import figure, paragraph, table
+from stages.report.html import figure, paragraph, percent, table
 from stages.report.svg import heat_map
 
 
@@ -16,22 +17,31 @@ def ensemble_html(weights: Mapping[str, Any]) -> str:
         return ""
     parts = ["<h3>The ensemble</h3>"]
     if weights["held_out"]:
-        parts += [paragraph(optimism_statement(weights), "finding"), _halves(weights)]
+        kind = "warning" if _gain(weights) < 0 else "finding"
+        parts += [paragraph(optimism_statement(weights), kind), _halves(weights)]
     return "".join([*parts, _members(weights), _heat_map(weights)])
 
 
 def optimism_statement(weights: Mapping[str, Any]) -> str:
     """How far the mAP on the videos of the fit flatters the weights, and whether the best single member is beaten."""
     held = weights["held_out"]
-    if any(value is None for name in ("in_sample", "held_out", "best_member") for value in held[name]):
+    if math.isnan(_gain(weights)):
         return "One half of the videos has no truth: what the weights are worth on other videos is unknown."
     reached, alone = fmean(held["held_out"]), fmean(held["best_member"])
     return (
-        f"On videos that its weights were not fitted on the ensemble reaches {_percent(reached)}, on those of the fit "
-        f"{_percent(fmean(held['in_sample']))}: an optimism of {100 * held['optimism']:+.2f} points. The member that is "
-        f"best on the one half reaches {_percent(alone)} on the other; the ensemble is worth "
-        f"{100 * (reached - alone):+.2f} points over it."
+        f"On videos that its weights were not fitted on the ensemble reaches {percent(reached)} mAP (dialect "
+        f"{weights['dialect']}), on those of the fit {percent(fmean(held['in_sample']))}: an optimism of "
+        f"{100 * held['optimism']:+.2f} points. The member that is best on the one half reaches {percent(alone)} on the "
+        f"other; the ensemble is worth {100 * (reached - alone):+.2f} points over it."
     )
+
+
+def _gain(weights: Mapping[str, Any]) -> float:
+    """Held-out mAP of the ensemble over that of the member that is best on the other half; NaN where a half has no truth."""
+    held = weights["held_out"]
+    if any(value is None for name in ("in_sample", "held_out", "best_member") for value in held[name]):
+        return math.nan
+    return fmean(held["held_out"]) - fmean(held["best_member"])
 
 
 def _halves(weights: Mapping[str, Any]) -> str:
@@ -46,7 +56,7 @@ def _halves(weights: Mapping[str, Any]) -> str:
     for name, title in names:
         values = held[name]
         mean = None if None in values else fmean(values)
-        rows.append((title, *(_percent(value) for value in (*values, mean))))
+        rows.append((title, *(percent(value) for value in (*values, mean))))
     first, second = held["videos"]
     head = ("measured on", f"first half ({first} videos)", f"second half ({second} videos)", "mean")
     caption = (
@@ -61,12 +71,13 @@ def _members(weights: Mapping[str, Any]) -> str:
     worth = weights["worth"] or [None] * len(weights["members"])
     share = [fmean(row) for row in weights["weights"]]
     rows: list[tuple[object, ...]] = [
-        (name, _percent(ap), f"{100 * part:.1f}", "–" if value is None else f"{100 * value:+.2f}")
+        (name, percent(ap), f"{100 * part:.1f}", "–" if value is None else f"{100 * value:+.2f}")
         for name, ap, part, value in zip(weights["members"], weights["mean_ap"], share, worth, strict=True)
     ]
-    rows.append(("ensemble, in sample", _percent(weights["ensemble_mean_ap"]), "100.0", "–"))
+    rows.append(("ensemble, in sample", percent(weights["ensemble_mean_ap"]), "100.0", "–"))
     caption = (
-        f"Each member alone on split {weights['fit_split']} (mAP in percent, views averaged by {weights['view_average']}), "
+        f"Each member alone on split {weights['fit_split']} (mAP in percent, dialect "
+        f"{weights['dialect']}, views averaged by {weights['view_average']}), "
         "its mean weight in percent, and its worth: points of held-out mAP that the ensemble loses without it, its weight "
         "shared among the others. The ensemble in sample is measured where it was fitted, and optimistic by nature."
     )
@@ -80,8 +91,4 @@ def _heat_map(weights: Mapping[str, Any]) -> str:
         f"Ensemble weights in percent, a row per class (rule {weights['rule']}, fitted on split {weights['fit_split']} of "
         f"{', '.join(weights['fit_datasets']) or 'nothing'}). {' '.join(weights['notes'])}"
     )
-    return figure(chart, caption)
-
-
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.2f}"
+    return figure(chart, caption, kind="heat")

@@ -137,11 +137,13 @@ def kinds_of(models: Sequence[Model]) -> list[str]:
     return sorted({str(row["kind"]) for model in models for row in model.seeds[0]["classes"]})
 
 
-def note_on(model: Model, split: str, boxset: str, views: str) -> str:
-    """Dialect, split, data and number of keyframes of a table: what every caption must say."""
+def note_on(model: Model, split: str, boxset: str, views: str, *, short: bool = False) -> str:
+    """Dialect, split, data and number of keyframes of a table, what every caption must say; short: dialect and split."""
     table = model.table(split, boxset, views)
     if table is None:
         return f"split {split}"
+    if short:
+        return f"dialect {table['dialect']}, split {split}"
     counts = table["counts"]
     return (
         f"{model.seeds[0]['metric']} in percent, dialect {table['dialect']}, split {split}, "

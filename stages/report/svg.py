@@ -56,7 +56,11 @@ def bar_chart(bars: Sequence[Bar], series: Sequence[str], top: float = 1.0) -> s
     thick, gap, left, width, right = 9, 9, 190, 520, 150
     step = thick * len(series) + gap
     height = 30 + step * len(bars) + 18
-    title = f"from light to dark: {', '.join(series)}" if len(series) > 1 else "".join(series)
+    title = (
+        f"from light to dark: {', '.join(series)} (whose number stands behind)"
+        if len(series) > 1
+        else "".join(series)
+    )
     parts = [_text(left, 14, title, 12, "#5b6575")]
     for tick in range(0, 11, 2):
         x = left + width * tick / 10
@@ -90,7 +94,7 @@ def line_chart(
     y_range: tuple[float, float] | None = None,
 ) -> str:
     """Curves over common axes, with a legend below."""
-    width, height, left, bottom, top = 460, 250, 52, 40, 12
+    width, height, left, bottom, top = 460, 258, 52, 40, 20
     drawn = [line for line in lines if len(line.x)]
     low_x, high_x = x_range or _range([value for line in drawn for value in line.x])
     low_y, high_y = y_range or _range([value for line in drawn for value in line.y])
@@ -115,24 +119,33 @@ def line_chart(
         points = " ".join(f"{a:.1f},{b:.1f}" for a, b in map(place, line.x, line.y))
         colour = PALETTE[number % len(PALETTE)]
         parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.8"/>')
+        if len(line.x) == 1:
+            x, y = place(line.x[0], line.y[0])
+            parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>')
     parts.append(_text(left + inner_w / 2, height - 8, x_title, 12, "#1c2330", "middle"))
     parts.append(_text(left, 9, y_title, 11, "#1c2330"))
+    beside = 2 if all(len(line.name) <= 26 for line in drawn) else 1
     for number, line in enumerate(drawn):
-        x, y = left + (number % 2) * 200, height + 12 + 17 * (number // 2)
+        x, y = left + (number % beside) * 200, height + 12 + 17 * (number // beside)
         parts.append(
             f'<rect x="{x}" y="{y - 8}" width="14" height="4" fill="{PALETTE[number % len(PALETTE)]}"/>'
         )
-        parts.append(_text(x + 20, y, _short(line.name, 28), 12))
-    return _svg(width, height + 10 + 17 * math.ceil(len(drawn) / 2), parts)
+        parts.append(_text(x + 20, y, _short(line.name, 26 if beside == 2 else 54), 12))
+    return _svg(width, height + 10 + 17 * math.ceil(len(drawn) / beside), parts)
 
 
 def heat_map(rows: Sequence[str], columns: Sequence[str], values: Sequence[Sequence[float | None]]) -> str:
-    """A matrix of values from 0 to 1 as shades of blue, the value in percent inside each cell."""
-    cell_w, cell_h, left, top = 54, 26, 190, 30
-    parts = [
-        _text(left + cell_w * (c + 0.5), top - 8, _short(name, 9), 11, "#1c2330", "middle")
-        for c, name in enumerate(columns)
-    ]
+    """A matrix of values from 0 to 1 as shades of blue, the value in percent inside each cell, long titles aslant."""
+    cell_w, cell_h, left, lean = 54, 26, 190, 35
+    longest = min(max((len(name) for name in columns), default=0), 24)
+    aslant = longest > 9
+    top = 24 + 6.5 * longest * math.sin(math.radians(lean)) if aslant else 30
+    right = 6.5 * longest * math.cos(math.radians(lean)) if aslant else 10
+    parts = []
+    for c, name in enumerate(columns):
+        x, y = left + cell_w * (c + 0.5), top - 8
+        title = _text(x, y, _short(name, 24), 11, "#1c2330", "start" if aslant else "middle")
+        parts.append(f'<g transform="rotate({-lean} {x:.1f} {y:.1f})">{title}</g>' if aslant else title)
     largest = max([value for row in values for value in row if value is not None], default=1.0) or 1.0
     for r, name in enumerate(rows):
         parts.append(_text(left - 8, top + cell_h * (r + 0.65), _short(name, 26), 12, "#1c2330", "end"))
@@ -140,11 +153,13 @@ def heat_map(rows: Sequence[str], columns: Sequence[str], values: Sequence[Seque
             share = (value or 0.0) / largest
             fill = f"rgb({int(247 - 190 * share)},{int(250 - 130 * share)},{int(255 - 75 * share)})"
             x, y = left + cell_w * c, top + cell_h * r
-            parts.append(f'<rect x="{x}" y="{y}" width="{cell_w - 2}" height="{cell_h - 2}" fill="{fill}"/>')
+            parts.append(
+                f'<rect x="{x}" y="{y:.1f}" width="{cell_w - 2}" height="{cell_h - 2}" fill="{fill}"/>'
+            )
             shown = "–" if value is None else f"{100 * value:.0f}"
-            ink = "#fff" if share > 0.6 else "#1c2330"
+            ink = "#fff" if share > 0.8 else "#1c2330"
             parts.append(_text(x + cell_w / 2 - 1, y + cell_h * 0.62, shown, 11, ink, "middle"))
-    return _svg(left + cell_w * len(columns) + 10, top + cell_h * len(rows) + 6, parts)
+    return _svg(left + cell_w * len(columns) + right, top + cell_h * len(rows) + 6, parts)
 
 
 def legend(colours: Mapping[str, str]) -> str:
@@ -157,7 +172,7 @@ def legend(colours: Mapping[str, str]) -> str:
 
 def _svg(width: float, height: float, parts: Sequence[str]) -> str:
     size = f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}"'
-    return f"<svg {size} {_FONT}>{''.join(parts)}</svg>"
+    return f'<svg {size} {_FONT} preserveAspectRatio="xMinYMin meet">{"".join(parts)}</svg>'
 
 
 def _text(x: float, y: float, text: str, size: int, fill: str = "#1c2330", anchor: str = "start") -> str:

@@ -105,7 +105,8 @@ def bank_statement(
     title = KIND_MEANING.get(kind, kind)
     if with_bank not in values or not (control in values or base in values):
         return ""
-    text = f"On the classes of kind {title} (split {split}) {with_bank} reaches {values[with_bank].percent()}"
+    dialect = note_on(found[with_bank], split, DETECTED, found[with_bank].views(split)[0], short=True)
+    text = f"On the classes of kind {title} ({dialect}) {with_bank} reaches {values[with_bank].percent()}"
     if base in values:
         text += (
             f" against {values[base].percent()} of {base} ({_difference(values[with_bank], values[base])})"

@@ -20,6 +20,7 @@ from stages.lib.models.heads import Head
 def fresh_head(config: HeadConfig, channels: int, classes: int, input_scale: float, seed: int) -> Head:
     """A head with the configuration's kind and sizes, drawn from `seed`."""
     torch.manual_seed(seed)
+    memory = {"mask_padding", "include_live"}
     return build_head(
         config.kind,
         channels=channels,
@@ -32,6 +33,7 @@ def fresh_head(config: HeadConfig, channels: int, classes: int, input_scale: flo
         roi_aligned=config.roi_aligned,
         roi_scale=config.roi_scale,
         input_scale=input_scale,
+        **(config.memory.model_dump(include=memory) if config.memory else {}),
     )
 
 

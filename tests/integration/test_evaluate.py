@@ -185,6 +185,29 @@ def test_the_submission_scores_the_same_on_csv_files(run: tuple[Path, Files, Fil
     )
 
 
+def test_the_submission_has_the_exact_times_of_the_annotations(
+    run: tuple[Path, Files, Files], tmp_path: Path
+) -> None:
+    """Artifacts keep milliseconds; official evaluators tell 1.017 and 1.016949 s apart."""
+    clips = WORLDS["clips"][0].index
+    keys = clips.keyframes.keys()
+    lines = [f"{video},{ms / 1000 - 51e-6:.6f}\n" for video, ms in keys]
+    (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "clips.csv").write_text("".join(lines))
+    files = ["--annotations", str(tmp_path / "empty.csv"), str(tmp_path / "clips.csv")]
+    assert evaluate(run, tmp_path / "plain") == evaluate(run, tmp_path / "exact", *files) == 0
+    plain, exact = (
+        [line.split(",") for line in (tmp_path / name / "submission-val.csv").read_text().splitlines()]
+        for name in ("plain", "exact")
+    )
+    assert {row[1][-4:] for row in plain} == {"7000"}
+    assert [(row[0], *row[2:]) for row in plain] == [(row[0], *row[2:]) for row in exact]
+    for row, other in zip(plain, exact, strict=True):
+        moved = 51e-6 if row[0] in clips.keyframes.video_ids else 0.0
+        assert float(other[1]) == pytest.approx(float(row[1]) - moved, abs=1e-9)
+    assert {row[1] for row in exact} & {line[:-1].split(",")[1] for line in lines}
+
+
 def test_persons(run: tuple[Path, Files, Files], tmp_path: Path) -> None:
     folder, index, _ = run
     boxes = {name: [write_detect(folder / name, w) for w in worlds] for name, worlds in WORLDS.items()}

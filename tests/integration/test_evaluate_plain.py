@@ -68,7 +68,7 @@ def test_files_are_scored_as_the_literal_evaluator_scores_them(
     truths, found, exclusions = random_case(seed, n_rows)
     if not any(len(row) > 2 and row[3] in CLASSES for row in truths):
         return
-    truths = [row for row in truths if len(row) == 2 or row[3] in CLASSES]
+    truths = spoiled([row for row in truths if len(row) == 2 or row[3] in CLASSES], seed)
     (tmp_path / "ex.csv").write_text("".join(f"{video},{seconds:.6f}\n" for video, seconds in exclusions))
     flags = ["--dialect", dialect, "--exclusions", str(tmp_path / "ex.csv")]
     code = run(tmp_path, csv_of(truths, seed), csv_of(found, seed + 1), *flags)
@@ -83,6 +83,21 @@ def test_files_are_scored_as_the_literal_evaluator_scores_them(
         assert (math.nan if row["ap"] is None else row["ap"]) == pytest.approx(
             per_class[row["id"]], abs=1e-9, nan_ok=True
         )
+
+
+def spoiled(truths: Sequence[tuple], seed: int) -> list[tuple]:
+    """Some of the truth's boxes inverted, empty or far outside of the frame."""
+    rng = np.random.default_rng(seed)
+    changes = ((2, 1, 0, 3), (0, 1, 0, 3))
+    rows = []
+    for row in truths:
+        if len(row) > 2 and rng.random() < 0.1:
+            sides = [row[2][side] for side in changes[rng.integers(2)]]
+            row = (*row[:2], tuple(sides), *row[3:])
+        elif len(row) > 2 and rng.random() < 0.1:
+            row = (*row[:2], tuple(side + 0.3 for side in row[2]), *row[3:])
+        rows.append(row)
+    return rows
 
 
 def csv_of(rows: Sequence[tuple], seed: int) -> str:
@@ -108,6 +123,33 @@ def rows_of(path: Path) -> list[tuple]:
             more = (tuple(map(float, row[2:6])), int(row[6])) if len(row) > 2 else ()
             rows.append((*key, *more, *map(float, row[7:])))
     return [row for row in rows if row]
+
+
+def test_keyframes_are_told_apart_by_the_microsecond(tmp_path: Path) -> None:
+    truth = f"v,902,{BOX},1,0\nv,5.016949,{BOX},1,0\nv,7.000001,{BOX},3,0\n"
+    found = f"v,902.000000,{BOX},1,0.9\nv,5.016950,{BOX},1,0.8\nv,7.0000012,{BOX},3,0.7\n"
+    table = evaluate(tmp_path, truth, found)
+    assert [row["ap"] for row in table["per_class"][:2]] == [0.5, 1.0]
+    assert (table["counts"]["hits"], table["counts"]["unlisted_keyframe"]) == (2, 1)
+    (tmp_path / "ex.csv").write_text("v,902.0004\nv,5.0169491\n")
+    older = evaluate(tmp_path, truth, found, "--exclusions", str(tmp_path / "ex.csv"), "--dialect", "2020")
+    assert older["counts"]["truths"] == 1, "the dialects of 2020 compare whole seconds"
+
+
+def test_strange_boxes_of_the_truth_count_as_official_evaluators_count_them(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    far, empty, inverted = "0.1,0.1,0.4,1.2", "0.2,0.1,0.2,0.9", "0.4,0.1,0.1,0.9"
+    truth = f"w,1\nv,901,{BOX},1,0\nv,902,{far},1,0\n\nv,902,{empty},3,0\nv,903,{inverted},3,0\n"
+    found = f"v,901,{BOX},1,0.9\nv,902,{far},1,0.8\nv,902,{OTHER},3,0.7\n"
+    table = evaluate(tmp_path, truth, found)
+    assert [row["ap"] for row in table["per_class"][:2]] == [1.0, 0.0]
+    assert table["per_class"][1]["truths"] == 2
+    said = capfd.readouterr().err
+    assert "warning: 1 boxes of the ground truth leave the frame by more than 1 %" in said
+    assert "warning: 2 boxes of the ground truth are inverted or empty" in said
+    assert f"(first: {tmp_path}/gt.csv:3)" in said
+    assert f"(first: {tmp_path}/gt.csv:5)" in said
 
 
 def test_coordinates_of_the_truth_are_used_as_read(tmp_path: Path) -> None:
@@ -160,25 +202,30 @@ def test_is_a_difference_more_than_luck(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("truth", "found", "flags", "note"),
     [
-        (f"v,902,{BOX},1,0\n", "", (), "the detections file has no rows"),
+        (f"v,902,{BOX},1,0\n", "", (), "det.csv has no rows"),
         (
             f"v,902,{BOX},1,0\n",
             f"x,902,{BOX},1,0.5\nv,902,{BOX},1,0.4\n",
             (),
-            "1 videos of the detections are not in the ground truth, their rows are ignored (first: x)",
+            "1 videos of the detections are not in the ground truth, their rows are ignored (first: x, {folder}/det.csv:1)",
         ),
         (
             f"v,902,{BOX},1,0\n",
             f"x,902,{BOX},1,0.5\n",
             ("--dialect", "2020"),
-            "their rows are false detections (first: x)",
+            "their rows are false detections (first: x, {folder}/det.csv:1)",
         ),
-        (f"v,902,{BOX},1,0\n" * 2, "", (), "1 rows of the ground truth repeat an earlier one"),
+        (
+            f"v,901\n\nv,902,{BOX},1,0\n" + f"v,902,{BOX},1,0\n",
+            "",
+            (),
+            "1 rows of the ground truth repeat an earlier one and count again (first: {folder}/gt.csv:4)",
+        ),
         (
             f"v,902,{BOX},1,0\n",
             f"v,902,{BOX},1,0.5\n" * 3 + f"v,902,{BOX},1,0.4\nv,902,{OTHER},1,0.5\n",
             (),
-            "2 detections repeat an earlier row",
+            "2 detections repeat an earlier row; each copy counts, and is a false one (first: {folder}/det.csv:2)",
         ),
     ],
 )
@@ -186,7 +233,7 @@ def test_what_a_reader_should_know_is_noted(
     tmp_path: Path, truth: str, found: str, flags: tuple[str, ...], note: str
 ) -> None:
     notes = evaluate(tmp_path, truth, found, *flags)["notes"]
-    assert any(note in line for line in notes), notes
+    assert any(note.replace("{folder}", str(tmp_path)) in line for line in notes), notes
 
 
 def test_an_exclusions_file_that_the_dialect_does_not_use_is_noted(tmp_path: Path) -> None:
@@ -196,6 +243,13 @@ def test_an_exclusions_file_that_the_dialect_does_not_use_is_noted(tmp_path: Pat
     assert "the dialect official does not use the exclusions file" in table["notes"]
     older = evaluate(tmp_path, truth, "", "--exclusions", str(tmp_path / "ex.csv"), "--dialect", "2020")
     assert older["per_class"][0]["truths"] == 1
+
+
+def test_a_truth_without_a_class_is_no_truth(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "ex.csv").write_text("v,902\n")
+    flags = ("--exclusions", str(tmp_path / "ex.csv"), "--dialect", "2020")
+    assert run(tmp_path, f"v,902,{BOX},1,0\n", f"v,902,{BOX},1,0.5\n", *flags) == 2
+    assert f"{tmp_path}/gt.csv: no listed class has a ground-truth box" in capfd.readouterr().err
 
 
 def test_byte_order_mark_and_carriage_returns_change_nothing(tmp_path: Path) -> None:

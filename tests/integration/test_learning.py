@@ -20,6 +20,7 @@ from stages.lib.artifacts.schemas import BANK, EXTRACT, PREDICT
 from stages.lib.artifacts.tables import ROLE_EVAL, Boxes, Index
 from stages.lib.artifacts.writer import write_artifact
 from stages.lib.config.payloads import Payload
+from stages.lib.models.headfile import load_head
 from stages.lib.models.runtime import keep_threads
 from stages.lib.models.weights import load_weights
 from stages.predict.__main__ import main as predict
@@ -353,6 +354,33 @@ def test_a_shard_in_whose_bank_nobody_is(world: lw.World, tmp_path: Path) -> Non
         assert predict(argv) == 0
 
 
+@pytest.mark.parametrize(
+    ("kind", "key", "value"),
+    [
+        ("linear-afb", "mask_padding", False),
+        ("acar-afb", "mask_padding", False),
+        ("acar-acfb", "include_live", True),
+    ],
+)
+def test_how_the_bank_is_read_reaches_the_head_and_stays_with_its_weights(
+    world: lw.World, kind: str, key: str, value: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    memory = lw.head_config(kind).memory
+    assert memory is not None and getattr(memory, key) is not value
+    weights = run_train(world, kind, tmp_path / "h", memory=memory.model_copy(update={key: value}))
+    plain = run_train(world, kind, tmp_path / "plain")
+    assert [getattr(part, key) for part in load_head(weights).head.modules() if hasattr(part, key)] == [value]
+    first, second = load_weights(weights).tensors, load_weights(plain).tensors
+    assert any(not first[name].equal(second[name]) for name in first), "the training was another one"
+    capsys.readouterr()
+    argv = predict_flags(world, world.shards[0], kind, weights, tmp_path / "p.h5")
+    assert predict(texts(argv)) == 2
+    assert f"trained with memory.{key} {str(value).lower()}" in capsys.readouterr().err
+    head = lw.head_config(kind, memory=memory.model_copy(update={key: value}))
+    same = world.config("same", lw.predict_payload(head))
+    assert predict(texts([*same, *argv[len(same) :]])) == 0
+
+
 def relabelled(source: Path, target: Path, **inputs: str) -> Path:
     """The same bank as if it had been made from other inputs."""
     with open_artifact(source, BANK) as file:
@@ -372,14 +400,11 @@ def test_a_bank_of_another_run_is_refused_by_fingerprint(
     foreign = relabelled(world.folder / "acfb/movies.h5", tmp_path / "foreign.h5", **{part: "f" * 64})
     argv = texts(train_flags(world, "acar-acfb", tmp_path / "w"))
     argv[argv.index(str(world.folder / "acfb/movies.h5"))] = str(foreign)
-    commands = [(train, argv)]
-    if part != "detections":
-        weights = run_train(world, "acar-acfb", tmp_path / "head")
-        capsys.readouterr()
-        argv = texts(predict_flags(world, movies, "acar-acfb", weights, tmp_path / "p.h5"))
-        argv[argv.index("--bank") + 1] = str(foreign)
-        commands.append((predict, argv))
-    for command, flags in commands:
+    weights = run_train(world, "acar-acfb", tmp_path / "head")
+    capsys.readouterr()
+    asked = texts(predict_flags(world, movies, "acar-acfb", weights, tmp_path / "p.h5"))
+    asked[asked.index("--bank") + 1] = str(foreign)
+    for command, flags in ((train, argv), (predict, asked)):
         assert command(flags) == 2
         told = capsys.readouterr().err
         assert part in told

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from stages.lib.annotations.ava_csv import read_truth
 from stages.lib.metrics.ava import frame_map
 from stages.lib.metrics.dialects import DIALECTS
-from stages.lib.metrics.tables import DetectionsTable, Truth, to_milliseconds
+from stages.lib.metrics.tables import DetectionsTable, Truth, to_microseconds
 from tests.property.literal_evaluator import literal_frame_map
 
 REAL_TRUTH = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "kinetics_val_v1.0.csv"
@@ -28,10 +28,9 @@ def truth_table(rows: Sequence[tuple]) -> Truth:
     return Truth(
         videos=videos,
         key_video=np.array([videos.index(key[0]) for key in keys], np.int32),
-        key_ms=to_milliseconds([key[1] for key in keys]),
-        key_seconds=np.array([key[1] for key in keys], np.float64),
+        key_us=to_microseconds([key[1] for key in keys]),
         video=np.array([videos.index(row[0]) for row in boxed], np.int32),
-        timestamp_ms=to_milliseconds([row[1] for row in boxed]),
+        timestamp_us=to_microseconds([row[1] for row in boxed]),
         boxes=np.array([row[2] for row in boxed], np.float64).reshape(-1, 4),
         class_id=np.array([row[3] for row in boxed], np.int32),
         person_id=np.full(len(boxed), -1, np.int32),
@@ -43,7 +42,7 @@ def detection_table(rows: Sequence[tuple]) -> DetectionsTable:
     return DetectionsTable(
         videos=videos,
         video=np.array([videos.index(row[0]) for row in rows], np.int32),
-        timestamp_ms=to_milliseconds([row[1] for row in rows]),
+        timestamp_us=to_microseconds([row[1] for row in rows]),
         boxes=np.array([row[2] for row in rows], np.float64).reshape(-1, 4),
         class_id=np.array([row[3] for row in rows], np.int32),
         score=np.array([row[4] for row in rows], np.float64),
@@ -53,7 +52,7 @@ def detection_table(rows: Sequence[tuple]) -> DetectionsTable:
 def random_case(seed: int, n_rows: int) -> tuple[list, list, list]:
     """Few videos, keyframes and classes, so that every rule meets: boxes near truths, crowds, inverted boxes."""
     rng = np.random.default_rng(seed)
-    keys = [(f"v{v}", float(t)) for v in range(3) for t in (902, 903, 903.5)]
+    keys = [(f"v{v}", float(t)) for v in range(3) for t in (902, 903, 903.5, 903.500001)]
     truths, detections = [], []
     for key in keys[: rng.integers(1, len(keys) + 1)]:
         truths.append(key)
@@ -102,9 +101,9 @@ def compare(
     truths: Sequence[tuple], detections: Sequence[tuple], exclusions: Sequence[tuple], dialect: str
 ) -> None:
     expected, expected_ap = literal_frame_map(truths, detections, CLASSES, dialect, exclusions=exclusions)
-    milliseconds = {(video, int(to_milliseconds(seconds))) for video, seconds in exclusions}
+    microseconds = {(video, int(to_microseconds(seconds))) for video, seconds in exclusions}
     result = frame_map(
-        truth_table(truths), detection_table(detections), CLASSES, dialect, exclusions=milliseconds
+        truth_table(truths), detection_table(detections), CLASSES, dialect, exclusions=microseconds
     )
     np.testing.assert_allclose(result.ap, [expected_ap[c] for c in CLASSES], atol=1e-9, equal_nan=True)
     assert result.mean_ap == pytest.approx(expected, abs=1e-9, nan_ok=True)
@@ -161,13 +160,13 @@ def test_equals_the_literal_evaluator_on_the_real_kinetics_truth(dialect: str) -
     if not REAL_TRUTH.exists():
         pytest.skip(f"the AVA-Kinetics ground truth is not at {REAL_TRUTH}")
     truth, counts = read_truth(REAL_TRUTH)
-    assert (counts.rows, counts.negatives, len(truth.key_ms)) == (65172, 8673, 31272)
+    assert (counts.rows, counts.negatives, len(truth.key_us)) == (65172, 8673, 31272)
     rows, detections = generated_detections(truth, 1500)
     class_ids = sorted(set(range(1, 81)) - {2, 16})
     out = list(dict.fromkeys(row[:2] for row in detections))[::7]
     expected, expected_ap = literal_frame_map(rows, detections, class_ids, dialect, exclusions=out)
-    milliseconds = {(video, int(to_milliseconds(seconds))) for video, seconds in out}
-    result = frame_map(truth, detection_table(detections), class_ids, dialect, exclusions=milliseconds)
+    microseconds = {(video, int(to_microseconds(seconds))) for video, seconds in out}
+    result = frame_map(truth, detection_table(detections), class_ids, dialect, exclusions=microseconds)
     np.testing.assert_allclose(result.ap, [expected_ap[c] for c in class_ids], atol=1e-9, equal_nan=True)
     assert result.mean_ap == pytest.approx(expected, abs=1e-9)
     assert 0.001 < expected < 0.5
@@ -178,10 +177,10 @@ def generated_detections(truth: Truth, n_keyframes: int) -> tuple[list, list]:
     rng = np.random.default_rng(7)
     name = truth.videos
     rows = [(name[v], s) for v, s in zip(truth.key_video, truth.key_seconds, strict=True)]
-    seconds = dict(zip(zip(truth.key_video, truth.key_ms, strict=True), truth.key_seconds, strict=True))
+    seconds = dict(zip(zip(truth.key_video, truth.key_us, strict=True), truth.key_seconds, strict=True))
     by_key: dict[tuple[int, int], list[int]] = {}
     for row in range(len(truth.video)):
-        key = (truth.video[row], truth.timestamp_ms[row])
+        key = (truth.video[row], truth.timestamp_us[row])
         rows.append((name[key[0]], seconds[key], tuple(truth.boxes[row].tolist()), int(truth.class_id[row])))
         by_key.setdefault(key, []).append(row)
     keys = list(seconds)[:: max(1, len(seconds) // n_keyframes)]

@@ -40,7 +40,7 @@ def case(seed: int) -> tuple[Truth, Boxes, np.ndarray, set[tuple[str, int]]]:
     video = np.array([VIDEOS.index(keys[k][0]) for k in order], np.int32)
     ms = np.array([int(1000 * keys[k][1]) for k in order])
     scores = rng.integers(0, 6, (len(boxes), len(CLASSES))) / 5
-    excluded = {(name, int(1000 * t)) for name, t in keys if rng.random() < 0.1}
+    excluded = {(name, int(1e6 * t)) for name, t in keys if rng.random() < 0.1}
     return truth_of(truths or [("a", 1.0)]), (video, ms, boxes, splits), scores, excluded
 
 
@@ -73,10 +73,10 @@ def test_the_aps_of_some_videos_are_those_of_their_rows_alone(seed: int, chosen:
     inside = np.array([video in chosen for video in truth.videos])
     part = replace(
         truth,
-        **{name: getattr(truth, name)[inside[truth.key_video]] for name in ("key_video", "key_ms", "key_seconds")},
+        **{name: getattr(truth, name)[inside[truth.key_video]] for name in ("key_video", "key_us")},
         **{
             name: getattr(truth, name)[inside[truth.video]]
-            for name in ("video", "timestamp_ms", "boxes", "class_id", "person_id")
+            for name in ("video", "timestamp_us", "boxes", "class_id", "person_id")
         },
     )  # fmt: skip
     np.testing.assert_allclose(ap, frame_map(part, rows_of(boxes, scores), CLASSES).ap, rtol=1e-14)

@@ -268,15 +268,15 @@ def select_truth(truth: Truth, rows: Bools, keys: Bools) -> Truth:
     """Some of the labelled boxes, and some of the evaluated keyframes."""
     columns = {
         name: getattr(truth, name)[rows]
-        for name in ("video", "timestamp_ms", "boxes", "class_id", "person_id")
+        for name in ("video", "timestamp_us", "boxes", "class_id", "person_id")
     }
-    kept = {name: getattr(truth, name)[keys] for name in ("key_video", "key_ms", "key_seconds")}
+    kept = {name: getattr(truth, name)[keys] for name in ("key_video", "key_us")}
     return Truth(videos=truth.videos, **columns, **kept)
 
 
 def select_detections(detections: DetectionsTable, rows: Bools) -> DetectionsTable:
     """Some of the scored boxes."""
-    names = ("video", "timestamp_ms", "boxes", "class_id", "score")
+    names = ("video", "timestamp_us", "boxes", "class_id", "score")
     return DetectionsTable(detections.videos, **{name: getattr(detections, name)[rows] for name in names})
 
 

@@ -13,6 +13,7 @@ from stages.lib.config import drawn, sheets
 from stages.lib.config.ensemble import member_parts
 from stages.lib.config.given import check_given, check_records, given_paths, with_boxes
 from stages.lib.config.load import canonical_json, load_config, text_sha
+from stages.lib.config.made import pretrained_backbones, trained_detectors
 from stages.lib.config.payloads import payload
 from stages.lib.errors import StageError
 

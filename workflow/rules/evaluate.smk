@@ -10,6 +10,7 @@ rule evaluate:
         config="<results>/config/evaluate/all.json",
         index=shards_of("index", CONFIG.annotated),
         scores=lambda wildcards: scores(wildcards.model),
+        annotations=[path for dataset in CONFIG.annotated for path in annotation_files(dataset)],
         kinds=lambda wildcards: kinds_files(),
     output:
         metrics="<results>/evaluate/{model}/metrics.json",
@@ -32,6 +33,7 @@ rule evaluate:
         index=named("index", CONFIG.annotated),
         scores=lambda wildcards: score_flags(wildcards.model),
         views=lambda wildcards: view_choices(wildcards.model),
+        annotations=evaluated_annotations(),
         kinds=optional("--kinds", KINDS),
         splits=EVALUATED,
         folder=lambda wildcards, output: str(Path(output[0]).parent),
@@ -45,6 +47,7 @@ rule evaluate:
         " --views {params.views:q}"
         " --boxsets detected truth"
         " --splits {params.splits:q}"
+        " --annotations {params.annotations:q}"
         " {params.kinds:q}"
         " --name {wildcards.model:q}"
         " --out-dir {params.folder:q}"

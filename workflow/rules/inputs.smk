@@ -184,6 +184,12 @@ EVALUATED = [
 KINDS = next((data.kinds for data in SOURCES.values() if data.kinds), None)
 
 
+def evaluated_annotations():
+    """The csv files of the evaluated splits, which know the exact times of their keyframes."""
+    sources = [SOURCES[dataset].annotations for dataset in CONFIG.annotated]
+    return [files[split] for files in sources for split in EVALUATED if split in files]
+
+
 def scores(model):
     """The files with a model's scores on the annotated data sets: predictions of a head, fused scores of an ensemble."""
     return [words.partition("=")[2] for words in score_flags(model)[1:]]
@@ -259,11 +265,8 @@ def metrics():
 def histories():
     """(stage/variant, history) of everything that is trained in this run."""
     heads = {key: head for key, head in CONFIG.heads.items() if not head.weights}
-    backbones = {
-        head.backbone for head in CONFIG.heads.values() if not CONFIG.backbones[head.backbone].weights
-    }
-    names = [f"pretrain/{key}" for key in sorted(backbones)]
-    names += [f"train_detector/{key}" for key in CONFIG.detectors_in_use if not CONFIG.detectors[key].weights]
+    names = [f"pretrain/{key}" for key in pretrained_backbones(CONFIG)]
+    names += [f"train_detector/{key}" for key in trained_detectors(CONFIG)]
     found = [(name, f"{RESULTS}/{name}/history.json") for name in names]
     for key, head in heads.items():
         found += [

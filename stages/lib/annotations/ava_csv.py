@@ -7,7 +7,8 @@ original video, as integers (`0902`) or with decimals (`902.000000`); both are t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -22,22 +23,29 @@ from stages.lib.annotations.columns import (
     check_boxes,
     check_persons,
     check_scores,
+    count_outside,
     join_keys,
+    leave_frame,
     parse_boxes,
     parse_keys,
     run_heads,
+    without_area,
 )
 from stages.lib.annotations.labelmap import LabelMap
 from stages.lib.annotations.lines import Rows, parse_file, split_block
 from stages.lib.errors import StageError
-from stages.lib.metrics.tables import DetectionsTable, Truth, count_duplicates, to_milliseconds
+from stages.lib.metrics.tables import DetectionsTable, Truth, repeated_rows
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class ReadCounts:
-    """What a file held: rows with a box, two-column rows, blank lines, repeated rows, clipped and unlisted ones."""
+    """What a file held: rows with a box, two-column rows, blank lines, repeated rows, clipped and unlisted ones.
+
+    Boxes `outside` leave the frame, `far` by more than 1 %, `inverted` ones have no area; the first of some as `file:line`.
+    """
 
     rows: int
     negatives: int = 0
@@ -47,6 +55,10 @@ class ReadCounts:
     outside: int = 0
     inverted: int = 0
     unlisted: int = 0
+    far: int = 0
+    first_far: str = ""
+    first_inverted: str = ""
+    first_duplicate: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,8 +78,9 @@ class _Part:
 def read_truth(
     path: Path, classes: LabelMap | None = None, *, outside: Literal["clip", "keep"] = "clip"
 ) -> tuple[Truth, ReadCounts]:
-    """Reads a ground-truth csv; boxes up to 1 % outside the frame are clipped (or kept as read) and counted.
+    """Reads a ground-truth csv; boxes up to 1 % outside the frame are clipped and counted, others refused.
 
+    With `outside="keep"` all boxes are kept as read, as official evaluators take them, and the strange ones counted.
     Rows whose action the list tolerates without evaluating it stay in the table and are counted as unlisted.
     Raises StageError with file and line for anything that breaks the format, and for a file without rows.
     """
@@ -80,29 +93,35 @@ def read_truth(
         )
     everything = join_keys([keys, negatives])
     videos, rank = names.ranked()
-    key_video, key_seconds = _distinct_keyframes(rank[everything.video], everything.seconds)
+    key_video, key_us = _distinct_keyframes(rank[everything.video], everything.us)
     n = len(keys.video)
     class_id = np.concatenate([part.class_id for part in parts])
     truth = Truth(
         videos=videos,
         key_video=key_video,
-        key_ms=to_milliseconds(key_seconds),
-        key_seconds=key_seconds,
+        key_us=key_us,
         video=rank[keys.video],
-        timestamp_ms=to_milliseconds(keys.seconds),
+        timestamp_us=keys.us,
         boxes=np.concatenate([part.boxes for part in parts]),
         class_id=class_id,
         person_id=np.concatenate([part.last for part in parts]).astype(np.int32),
     )
     n_outside = sum(part.n_outside for part in parts)
+    repeated = repeated_rows(truth)
+    far, inverted = np.flatnonzero(leave_frame(truth.boxes)), np.flatnonzero(without_area(truth.boxes))
     counts = ReadCounts(
         rows=n,
         negatives=len(negatives.video),
         blank_lines=sum(part.n_blank for part in parts),
-        duplicates=count_duplicates(truth),
+        duplicates=len(repeated),
         clipped=n_outside if outside == "clip" else 0,
         outside=n_outside,
+        inverted=len(inverted),
         unlisted=_count_unlisted(class_id, classes),
+        far=len(far),
+        first_far=place_of_first(path, far),
+        first_inverted=place_of_first(path, inverted),
+        first_duplicate=place_of_first(path, repeated),
     )
     return truth, counts
 
@@ -121,29 +140,27 @@ def read_detections(path: Path, classes: LabelMap | None = None) -> tuple[Detect
     table = DetectionsTable(
         videos=videos,
         video=rank[keys.video],
-        timestamp_ms=to_milliseconds(keys.seconds),
+        timestamp_us=keys.us,
         boxes=boxes,
         class_id=class_id,
         score=np.concatenate([part.last for part in parts]) if parts else np.zeros(0),
     )
-    inverted = (boxes[:, 0] >= boxes[:, 2]) | (boxes[:, 1] >= boxes[:, 3])
     counts = ReadCounts(
         rows=len(table.video),
         blank_lines=sum(part.n_blank for part in parts),
         outside=sum(part.n_outside for part in parts),
-        inverted=int(inverted.sum()),
+        inverted=int(without_area(boxes).sum()),
         unlisted=_count_unlisted(class_id, classes),
     )
     return table, counts
 
 
 def read_exclusions(path: Path) -> set[tuple[str, int]]:
-    """Reads excluded keyframes as (video, milliseconds); StageError with file and line for a broken row."""
+    """Reads excluded keyframes as (video, microseconds); StageError with file and line for a broken row."""
     names = Names()
     keys = join_keys(parse_file(path, lambda data: _exclusions_block(data, names)))
     videos, rank = names.ranked()
-    milliseconds = to_milliseconds(keys.seconds).tolist()
-    return {(videos[v], ms) for v, ms in zip(rank[keys.video].tolist(), milliseconds, strict=True)}
+    return {(videos[v], us) for v, us in zip(rank[keys.video].tolist(), keys.us.tolist(), strict=True)}
 
 
 def _truth_block(data: bytearray, names: Names, classes: LabelMap | None, outside: str) -> _Part:
@@ -151,7 +168,10 @@ def _truth_block(data: bytearray, names: Names, classes: LabelMap | None, outsid
     block.refuse_other_columns(
         (2, 7, 8), "8 (AVA), 7 (AVA-Kinetics) or 2 (keyframe without labels) are expected"
     )
-    boxed = [_truth_rows(rows, names, classes) for columns, rows in block.by_columns.items() if columns > 2]
+    check = check_boxes if outside == "clip" else count_outside
+    boxed = [
+        _truth_rows(rows, names, classes, check) for columns, rows in block.by_columns.items() if columns > 2
+    ]
     empty = [rows for columns, rows in block.by_columns.items() if columns == 2]
     part = _join_parts(boxed, join_keys([parse_keys(rows, names) for rows in empty]), block.n_blank)
     if outside == "clip":
@@ -159,9 +179,11 @@ def _truth_block(data: bytearray, names: Names, classes: LabelMap | None, outsid
     return part
 
 
-def _truth_rows(rows: Rows, names: Names, classes: LabelMap | None) -> _Part:
+def _truth_rows(
+    rows: Rows, names: Names, classes: LabelMap | None, check: Callable[[Rows, Floats], int]
+) -> _Part:
     keys, boxes = parse_keys(rows, names), parse_boxes(rows)
-    n_outside = check_boxes(rows, boxes)
+    n_outside = check(rows, boxes)
     class_id = check_actions(rows, classes)
     persons = check_persons(rows) if len(rows.start) == 8 else np.full(len(class_id), -1.0)
     return _Part(keys, join_keys([]), boxes, class_id, persons, rows.line, 0, n_outside)
@@ -211,14 +233,22 @@ def _join_parts(parts: Sequence[_Part], negatives: Keys, n_blank: int) -> _Part:
     )
 
 
-def _distinct_keyframes(video: NDArray[np.int32], seconds: Floats) -> tuple[NDArray[np.int32], Floats]:
-    """Keyframes by video name and time, each once; the exact seconds are those of its first row."""
-    ms = to_milliseconds(seconds)
-    order = np.lexsort((ms, video))
-    video, ms = video[order], ms[order]
+def _distinct_keyframes(video: NDArray[np.int32], us: Ints) -> tuple[NDArray[np.int32], Ints]:
+    """Keyframes by video name and time, each once."""
+    order = np.lexsort((us, video))
+    video, us = video[order], us[order]
     first = np.ones(len(order), dtype=bool)
-    first[1:] = (video[1:] != video[:-1]) | (ms[1:] != ms[:-1])
-    return video[first], seconds[order[first]]
+    first[1:] = (video[1:] != video[:-1]) | (us[1:] != us[:-1])
+    return video[first], us[first]
+
+
+def place_of_first(path: Path, rows: Ints) -> str:
+    """`file:line` of the first of some rows, counted among the lines with a box; empty where there is none."""
+    if not len(rows):
+        return ""
+    with path.open("rb") as handle:
+        boxed = (number for number, text in enumerate(handle, start=1) if text.count(b",") > 1)
+        return f"{path}:{next(itertools.islice(boxed, int(rows[0]), None))}"
 
 
 def _count_unlisted(class_id: NDArray[np.int32], classes: LabelMap | None) -> int:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from stages.lib.annotations.decimals import parse_decimals
 from stages.lib.annotations.labelmap import LabelMap
 from stages.lib.annotations.lines import LineError, Rows
+from stages.lib.metrics.tables import to_microseconds
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -49,19 +50,19 @@ class Names:
 
 @dataclass(frozen=True)
 class Keys:
-    """Keyframes of rows: the number of the video's name (N,), seconds in the original video (N,)."""
+    """Keyframes of rows: the number of the video's name (N,), microseconds in the original video (N,)."""
 
     video: NDArray[np.int32]
-    seconds: Floats
+    us: NDArray[np.int64]
 
     def __getitem__(self, rows: NDArray[np.int64] | slice) -> Keys:
-        return Keys(self.video[rows], self.seconds[rows])
+        return Keys(self.video[rows], self.us[rows])
 
 
 def join_keys(parts: Sequence[Keys]) -> Keys:
     """The keys of several tables of one file, one after the other."""
-    video, seconds = [part.video for part in parts], [part.seconds for part in parts]
-    return Keys(np.concatenate([np.zeros(0, np.int32), *video]), np.concatenate([np.zeros(0), *seconds]))
+    video, us = [part.video for part in parts], [part.us for part in parts]
+    return Keys(np.concatenate([np.zeros(0, np.int32), *video]), np.concatenate([np.zeros(0, np.int64), *us]))
 
 
 def parse_keys(rows: Rows, names: Names) -> Keys:
@@ -82,7 +83,7 @@ def parse_keys(rows: Rows, names: Names) -> Keys:
         raise LineError(
             rows.line[row], f'the timestamp "{shown}" is no time in seconds', _header_hint(rows, row)
         )
-    return Keys(np.repeat(video, lengths), np.repeat(seconds, lengths))
+    return Keys(np.repeat(video, lengths), np.repeat(to_microseconds(seconds), lengths))
 
 
 def parse_boxes(rows: Rows) -> Floats:
@@ -95,20 +96,36 @@ def parse_boxes(rows: Rows) -> Floats:
 
 def check_boxes(rows: Rows, boxes: Floats) -> int:
     """Refuses boxes without area inside the frame or that stick out by more than 1 %; number of those that stick out by less."""
-    outside = ((boxes < 0.0) | (boxes > 1.0)).any(axis=1)
-    far: Bools = np.any((boxes < -TOLERANCE) | (boxes > 1.0 + TOLERANCE), axis=1)
-    refuse_first(
-        rows, far, "the box leaves the frame", "give boxes as x1, y1, x2, y2 divided by width and height"
-    )
-    inside = np.clip(boxes, 0.0, 1.0)
-    empty = (inside[:, 0] >= inside[:, 2]) | (inside[:, 1] >= inside[:, 3])
     refuse_first(
         rows,
-        empty,
+        leave_frame(boxes),
+        "the box leaves the frame",
+        "give boxes as x1, y1, x2, y2 divided by width and height",
+    )
+    refuse_first(
+        rows,
+        without_area(np.clip(boxes, 0.0, 1.0)),
         "the box is inverted, or empty inside the frame",
         "give the upper left corner first: x1 < x2 and y1 < y2",
     )
-    return int(outside.sum())
+    return count_outside(rows, boxes)
+
+
+def count_outside(rows: Rows, boxes: Floats) -> int:
+    """Number of boxes that stick out of the frame; refuses none."""
+    return int(((boxes < 0.0) | (boxes > 1.0)).any(axis=1).sum())
+
+
+def leave_frame(boxes: Floats) -> Bools:
+    """Which boxes (N, 4) stick out of the frame by more than 1 % of its size."""
+    far: Bools = np.any((boxes < -TOLERANCE) | (boxes > 1.0 + TOLERANCE), axis=1)
+    return far
+
+
+def without_area(boxes: NDArray[np.floating]) -> Bools:
+    """Which boxes (N, 4) are empty or inverted."""
+    found: Bools = (boxes[:, 0] >= boxes[:, 2]) | (boxes[:, 1] >= boxes[:, 3])
+    return found
 
 
 def check_actions(rows: Rows, classes: LabelMap | None) -> NDArray[np.int32]:

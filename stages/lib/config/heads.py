@@ -55,6 +55,15 @@ class MemoryConfig(Section):
     slots: int = Field(
         default=5, ge=1, description="actors per second at most: random in training, best scored in testing"
     )
+    mask_padding: bool = Field(
+        default=True,
+        description="empty slots of the window are left out (afb only); off: zero vectors that take part, as in LFB",
+    )
+    include_live: bool = Field(
+        default=False,
+        description="the keyframe's own actors are read beside the archive (acfb only); "
+        "off: only where the window is empty",
+    )
 
 
 class RecipeConfig(Section):
@@ -121,4 +130,8 @@ class HeadConfig(Section):
     def _check_memory(self) -> Self:
         if self.kind.endswith("fb") != (self.memory is not None):
             raise ValueError("the kinds with a bank need memory, the others take none")
+        if self.memory and self.memory.include_live and self.kind != "acar-acfb":
+            raise ValueError("memory.include_live belongs to the kind acar-acfb; leave it out")
+        if self.memory and not self.memory.mask_padding and self.kind == "acar-acfb":
+            raise ValueError("memory.mask_padding belongs to the kinds that end in -afb; leave it out")
         return self

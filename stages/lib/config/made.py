@@ -17,7 +17,7 @@ def made(config: Config) -> dict[str, frozenset[Parts]]:
         (key, shard_name(k, data.shards)) for key, data in config.datasets.items() for k in range(data.shards)
     ]
     seeds = [(key, f"seed{seed}") for key, head in config.heads.items() for seed in head.seeds]
-    backbones = {head.backbone for head in config.heads.values()}
+    backbones = list(dict.fromkeys(head.backbone for head in config.heads.values()))
     banks = {head.memory.bank for head in config.heads.values() if head.memory}
     parts: dict[str, Iterable[Parts]] = {
         "synthesize": [(key,) for key, data in config.datasets.items() if data.synthesized],
@@ -25,9 +25,9 @@ def made(config: Config) -> dict[str, frozenset[Parts]]:
         "index": shards,
         "decode": shards,
         "coverage": [(key,) for key in config.annotated],
-        "train_detector": [(key,) for key in _trained_detectors(config)],
+        "train_detector": [(key,) for key in trained_detectors(config)],
         "detect": _detections(config, shards),
-        "pretrain": [(key,) for key in backbones if not config.backbones[key].weights],
+        "pretrain": [(key,) for key in pretrained_backbones(config)],
         "extract": [(key, *shard) for key in backbones for shard in shards],
         "bank": [(key, *shard) for key in banks for shard in shards],
         "train": [(key, seed) for key, seed in seeds if not config.heads[key].weights],
@@ -46,14 +46,21 @@ def belongs(names: Mapping[str, frozenset[Parts]], stage: str, parts: Parts) -> 
     return own is None or any(parts[:length] in own for length in range(1, len(parts) + 1))
 
 
-def _trained_detectors(config: Config) -> Iterator[str]:
-    """Detectors in use, and those whose weights they start from."""
+def pretrained_backbones(config: Config) -> list[str]:
+    """Backbones that some head reads and whose weights are not given, in alphabetical order."""
+    used = {head.backbone for head in config.heads.values()}
+    return sorted(key for key in used if not config.backbones[key].weights)
+
+
+def trained_detectors(config: Config) -> list[str]:
+    """Detectors in use whose weights are not given, and those whose weights they start from; each once."""
+    found: dict[str, None] = {}
     for key in config.detectors_in_use:
         current: str | None = key
-        while current is not None:
-            if not config.detectors[current].weights:
-                yield current
+        while current is not None and not config.detectors[current].weights:
+            found[current] = None
             current = config.detectors[current].init
+    return list(found)
 
 
 def _detections(config: Config, shards: Iterable[tuple[str, str]]) -> Iterator[Parts]:

@@ -17,7 +17,7 @@ from stages.lib.metrics.dialects import Dialect, dialect_named
 from stages.lib.metrics.keyframes import number_keyframes
 from stages.lib.metrics.matching import best_truths, first_claims
 from stages.lib.metrics.selection import class_lookup, select_rows
-from stages.lib.metrics.tables import DetectionsTable, Truth, count_duplicates
+from stages.lib.metrics.tables import DetectionsTable, Truth, repeated_rows
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -98,8 +98,8 @@ class Result:
         return *precision_recall(self.matches.hit[rows], int(self.truths[c])), self.matches.score[rows]
 
 
-def repeated_detections(result: Result, detections: DetectionsTable) -> int:
-    """Number of detections that count and repeat an earlier row in everything: keyframe, box, class and score.
+def repeated_detections(result: Result, detections: DetectionsTable) -> Ints:
+    """Rows, ascending, of detections that count and repeat an earlier row in keyframe, box, class and score.
 
     Such rows share a score, so that only rows of one class with equal scores are looked at.
     """
@@ -107,8 +107,8 @@ def repeated_detections(result: Result, detections: DetectionsTable) -> int:
     level = np.zeros(len(matches.score) + 1, dtype=bool)
     level[1:-1] = matches.score[1:] == matches.score[:-1]
     level[np.clip(matches.splits, 0, len(matches.score))] = False
-    rows = matches.row[level[1:] | level[:-1]]
-    return count_duplicates(detections.take(rows), with_score=True)
+    rows = np.sort(matches.row[level[1:] | level[:-1]])
+    return rows[repeated_rows(detections.take(rows), with_score=True)]
 
 
 def mean_of_defined(values: Floats) -> float:
@@ -128,8 +128,8 @@ def frame_map(
 ) -> Result:
     """Frame mAP of detections against a truth over the listed classes (AVA challenge protocol, spec section 9.2).
 
-    Boxes are xyxy in [0, 1] and used as they are; keyframes are compared by video name and millisecond (or second, as
-    the dialect says); `exclusions` are (video, milliseconds). Ties: see `stages.lib.metrics.dialects`.
+    Boxes are xyxy in [0, 1] and used as they are; keyframes are compared by video name and microsecond (or second, as
+    the dialect says); `exclusions` are (video, microseconds). Ties: see `stages.lib.metrics.dialects`.
     """
     rules = dialect_named(dialect) if isinstance(dialect, str) else dialect
     keyframes = number_keyframes(

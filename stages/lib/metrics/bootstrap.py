@@ -37,7 +37,9 @@ class Interval:
     def p_value(self) -> float:
         """Two-sided p-value of "it is zero": twice the smaller tail, (1 + its resamples) / (1 + all of them), at most 1.
 
-        The ones count the observed value itself (Davison & Hinkley, Bootstrap Methods, 1997, section 4.2).
+        It is the level at which the percentile interval begins to hold zero (Efron & Tibshirani, An Introduction to the
+        Bootstrap, 1993); the ones keep it above zero (Davison & Hinkley, Bootstrap Methods and their Application, 1997,
+        chapter 4).
         """
         defined = self.resamples[~np.isnan(self.resamples)]
         tail = min(int((defined <= 0).sum()), int((defined >= 0).sum()))

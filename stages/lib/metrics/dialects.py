@@ -1,7 +1,7 @@
 """The four dialects of frame mAP: the same metric with different rules at its edges.
 
 All of them break ties by one stated order, where the originals leave it to an unstable sort: higher score first,
-then video name, then timestamp, then the order of rows within the keyframe. Keyframes are compared by the millisecond,
+then video name, then timestamp, then the order of rows within the keyframe. Keyframes are compared by the microsecond,
 so that `902` and `902.000000` are one; a dialect of whole seconds truncates that.
 """
 

@@ -38,23 +38,26 @@ def number_keyframes(
     whole_seconds: bool,
     truth_only: bool,
 ) -> Keyframes:
-    """Numbers the keyframes of the truth, and with `truth_only` false those that only detections have as well."""
-    step = 1000 if whole_seconds else 1
+    """Numbers the keyframes of the truth, and with `truth_only` false those that only detections have as well.
+
+    Times, also those of the exclusions, are microseconds; whole seconds are truncated ones.
+    """
+    step = 1_000_000 if whole_seconds else 1
     videos, (truth_map, detection_map) = merge_names([truth.videos, detections.videos])
-    times = [truth.key_ms, truth.timestamp_ms, detections.timestamp_ms]
+    times = [truth.key_us, truth.timestamp_us, detections.timestamp_us]
     span = 1 + max((int(time.max()) // step for time in times if len(time)), default=0)
     assert len(videos) * span < 2**62, "too many videos and seconds for one integer"
 
-    def code(video: NDArray[np.int32], milliseconds: Ints) -> Ints:
-        return video.astype(np.int64) * span + milliseconds // step
+    def code(video: NDArray[np.int32], microseconds: Ints) -> Ints:
+        return video.astype(np.int64) * span + microseconds // step
 
-    truth_codes = code(truth_map[truth.video], truth.timestamp_ms)
-    run_codes, run_length = _runs(code(detection_map[detections.video], detections.timestamp_ms))
-    keys = np.unique(np.concatenate([code(truth_map[truth.key_video], truth.key_ms), truth_codes]))
+    truth_codes = code(truth_map[truth.video], truth.timestamp_us)
+    run_codes, run_length = _runs(code(detection_map[detections.video], detections.timestamp_us))
+    keys = np.unique(np.concatenate([code(truth_map[truth.key_video], truth.key_us), truth_codes]))
     if not truth_only:
         keys = np.union1d(keys, run_codes)
     place = {name: position for position, name in enumerate(videos)}
-    out = [place[name] * span + ms // step for name, ms in exclusions if name in place and ms // step < span]
+    out = [place[name] * span + us // step for name, us in exclusions if name in place and us // step < span]
     return Keyframes(
         videos=videos,
         video_of=(keys // span).astype(np.int32),

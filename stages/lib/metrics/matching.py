@@ -47,7 +47,8 @@ def iou_of_pairs(a_N4: Floats, b_N4: Floats) -> Floats:
     common = height * width
     area_a = (a_N4[:, 3] - a_N4[:, 1]) * (a_N4[:, 2] - a_N4[:, 0])
     area_b = (b_N4[:, 3] - b_N4[:, 1]) * (b_N4[:, 2] - b_N4[:, 0])
-    return common / (area_a + area_b - common)
+    with np.errstate(invalid="ignore"):  # 0 / 0 where an inverted box outweighs the other; NaN is no best IoU
+        return common / (area_a + area_b - common)
 
 
 def first_claims(truth_N: Ints, score_N: Floats | None) -> Ints:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,12 @@ class TrainedHead:
             )
 
 
+def memory_facts(facts: Mapping[str, Any]) -> dict[str, bool]:
+    """How a head takes what its bank holds, by its file's metadata; files that do not say it take the defaults."""
+    said = facts.get("memory") or {}
+    return {"mask_padding": said.get("mask_padding", True), "include_live": said.get("include_live", False)}
+
+
 def load_head(path: Path) -> TrainedHead:
     """Read a head's weights; StageError when the file is of another family, incomplete or does not fit its own sizes."""
     weights = load_weights(path)
@@ -67,6 +74,7 @@ def load_head(path: Path) -> TrainedHead:
         raise StageError(
             f"these are not the weights of a head ({why})", str(path), "give weights written by stage train"
         )
+    memory = memory_facts(facts)
     head = build_head(
         facts["kind"],
         channels=facts["channels"],
@@ -79,6 +87,8 @@ def load_head(path: Path) -> TrainedHead:
         roi_aligned=facts.get("roi_aligned", False),
         roi_scale=facts.get("roi_scale", "grid"),
         bias=facts.get("bias", False),
+        mask_padding=memory["mask_padding"],
+        include_live=memory["include_live"],
     )
     load_into(head, weights.tensors, str(path))
     return TrainedHead(head.eval(), facts, weights.fingerprint)

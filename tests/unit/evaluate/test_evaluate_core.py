@@ -65,7 +65,7 @@ def test_dialect_threshold_and_cap_come_from_the_config() -> None:
 
 
 def test_exclusions_reach_the_pool() -> None:
-    scored = Scored(MOVIES.name, MOVIES.truth, MOVIES.detections, {("v", 902_000)})
+    scored = Scored(MOVIES.name, MOVIES.truth, MOVIES.detections, {("v", 902_000_000)})
     results = evaluate([scored, CLIPS], CLASSES, EvaluateConfig(dialect="2020"))
     assert results["union"].counts.excluded == 3
     assert results["union"].truths.tolist() == [1, 0, 0]

@@ -32,8 +32,10 @@ def tables(shift: float = 0.0) -> tuple[Truth, DetectionsTable]:
     boxes = np.array([STILL, WALKER, STILL, WALKER]) + shift
     number = np.full(4, 15, np.int32)
     keys = np.array([1000, 6000, 9000], np.int64)
-    truth = Truth(("film",), np.zeros(3, np.int32), keys, keys / 1000, video, ms, boxes, number, np.arange(4))
-    return truth, DetectionsTable(("film",), video, ms, boxes, number, np.linspace(0.9, 0.6, 4))
+    truth = Truth(
+        ("film",), np.zeros(3, np.int32), 1000 * keys, video, 1000 * ms, boxes, number, np.arange(4)
+    )
+    return truth, DetectionsTable(("film",), video, 1000 * ms, boxes, number, np.linspace(0.9, 0.6, 4))
 
 
 @pytest.mark.parametrize(("part", "ms"), [("near", 1000), ("far", 6000)])

@@ -163,7 +163,10 @@ def test_detections_need_eight_columns(tmp_path: Path) -> None:
 
 
 def test_exclusions(tmp_path: Path) -> None:
-    assert read_exclusions(write(tmp_path, "v,0902\nw,5.5\r\nv,902.000000\n")) == {("v", 902000), ("w", 5500)}
+    assert read_exclusions(write(tmp_path, "v,0902\nw,5.5\r\nv,902.000000\n")) == {
+        ("v", 902000000),
+        ("w", 5500000),
+    }
     assert read_exclusions(write(tmp_path, "")) == set()
     with pytest.raises(StageError, match="3 comma-separated columns"):
         read_exclusions(write(tmp_path, "v,0902,1\n"))

@@ -49,7 +49,7 @@ def test_what_was_written_is_read_back(tmp_path: Path) -> None:
     path = tmp_path / "found.csv"
     path.write_text(text_of(table))
     back, _ = read_detections(path)
-    for name in ("video", "timestamp_ms", "boxes", "class_id", "score"):
+    for name in ("video", "timestamp_us", "boxes", "class_id", "score"):
         np.testing.assert_array_equal(vars(back)[name], vars(table)[name])
     assert text_of(detections_of([])) == ""
 

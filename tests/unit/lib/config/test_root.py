@@ -51,6 +51,16 @@ FAULTS: list[tuple[str, dict[str, Any], str]] = [
     ("cycle of heads", {"heads__acar": HEAD | {"init": "acar"}}, "comes back to acar"),
     ("memory without bank kind", {"heads__linear__memory": {"bank": "acfb"}}, "the others take none"),
     ("bank kind without memory", {"heads__long__memory": None}, "need memory"),
+    (
+        "live actors beside vectors",
+        {"heads__reader": READER | {"memory": {"bank": "afb", "include_live": True}}},
+        "memory.include_live belongs to the kind acar-acfb",
+    ),
+    (
+        "padding of relation maps",
+        {"heads__long__memory": {"bank": "acfb", "mask_padding": False}},
+        "memory.mask_padding belongs to the kinds that end in -afb",
+    ),
     ("two origins", {"backbones__small__pretrain": {"dataset": "films"}}, "either weights or pretrain"),
     ("no origin", {"backbones__small__weights": None}, "either weights or pretrain"),
     ("boxes and detector", {"datasets__own__detector": "person"}, "either detector or boxes"),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from stages.lib.metrics.tables import DetectionsTable, Truth, to_milliseconds
+from stages.lib.metrics.tables import DetectionsTable, Truth, to_microseconds
 
 LEFT = (0.1, 0.1, 0.4, 0.9)
 RIGHT = (0.6, 0.1, 0.9, 0.9)
@@ -19,10 +19,9 @@ def truth_of(rows: Sequence[tuple]) -> Truth:
     return Truth(
         videos=videos,
         key_video=np.array([videos.index(video) for video, _ in keys], np.int32),
-        key_ms=to_milliseconds([seconds for _, seconds in keys]),
-        key_seconds=np.array([seconds for _, seconds in keys], np.float64),
+        key_us=to_microseconds([seconds for _, seconds in keys]),
         video=np.array([videos.index(row[0]) for row in boxed], np.int32),
-        timestamp_ms=to_milliseconds([row[1] for row in boxed]),
+        timestamp_us=to_microseconds([row[1] for row in boxed]),
         boxes=np.array([row[2] for row in boxed], np.float64).reshape(-1, 4),
         class_id=np.array([row[3] for row in boxed], np.int32),
         person_id=np.full(len(boxed), -1, np.int32),
@@ -34,7 +33,7 @@ def detections_of(rows: Sequence[tuple]) -> DetectionsTable:
     return DetectionsTable(
         videos=videos,
         video=np.array([videos.index(row[0]) for row in rows], np.int32),
-        timestamp_ms=to_milliseconds([row[1] for row in rows]),
+        timestamp_us=to_microseconds([row[1] for row in rows]),
         boxes=np.array([row[2] for row in rows], np.float64).reshape(-1, 4),
         class_id=np.array([row[3] for row in rows], np.int32),
         score=np.array([row[4] for row in rows], np.float64),

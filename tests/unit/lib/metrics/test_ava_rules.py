@@ -99,7 +99,7 @@ def test_inverted_and_empty_boxes_are_dropped(dialect: str, box: tuple[float, ..
 def test_exclusions_drop_both_sides_where_the_dialect_has_them(dialect: str, expected: float) -> None:
     truth = truth_of([("v", 902, LEFT, 1), ("v", 903, LEFT, 1)])
     rows = [("v", 903, RIGHT, 1, 0.9), ("v", 903, LEFT, 1, 0.2), ("v", 902, LEFT, 1, 0.5)]
-    assert ap(truth, rows, dialect, exclusions={("v", 903_000)}) == [pytest.approx(expected)]
+    assert ap(truth, rows, dialect, exclusions={("v", 903_000_000)}) == [pytest.approx(expected)]
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from stages.lib.metrics.ava import frame_map
 from stages.lib.metrics.tables import (
     concat_detections,
     concat_truths,
-    count_duplicates,
     detections_from_dense,
+    repeated_rows,
+    to_microseconds,
     to_milliseconds,
     truth_from_dense,
 )
@@ -23,6 +26,16 @@ def test_seconds_become_the_nearest_millisecond() -> None:
         1,
         1799000,
     ]
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    st.floats(0, 1e7)
+    | st.integers(0, 10**13).map(lambda us: us / 1e6)
+    | st.integers(0, 10**8).map(lambda n: n / 2e6)
+)
+def test_seconds_become_the_microseconds_that_official_keys_spell(seconds: float) -> None:
+    assert to_microseconds([seconds])[0] == int(f"{seconds:.6f}".replace(".", ""))
 
 
 def test_dense_truth_has_a_row_per_label_and_keeps_empty_keyframes() -> None:
@@ -75,12 +88,10 @@ def test_a_pool_is_scored_as_one() -> None:
 
 def test_duplicates_are_rows_with_equal_keyframe_box_and_class() -> None:
     row = ("v", 1, LEFT, 1)
-    assert (
-        count_duplicates(truth_of([row, row, ("v", 2, LEFT, 1), ("w", 1, LEFT, 1), ("v", 1, RIGHT, 1), row]))
-        == 2
-    )
-    assert count_duplicates(detections_of([(*row, 0.1), (*row, 0.2)])) == 1
-    assert count_duplicates(truth_of([])) == 0
+    rows = [row, row, ("v", 2, LEFT, 1), ("w", 1, LEFT, 1), ("v", 1, RIGHT, 1), row]
+    assert repeated_rows(truth_of(rows)).tolist() == [1, 5]
+    assert repeated_rows(detections_of([(*row, 0.1), (*row, 0.2)])).tolist() == [1]
+    assert repeated_rows(truth_of([])).tolist() == []
 
 
 def test_splits_must_cover_the_boxes() -> None:
@@ -91,5 +102,6 @@ def test_splits_must_cover_the_boxes() -> None:
 def test_detections_of_unequal_scores_are_no_repetitions_where_that_is_asked() -> None:
     row = ("v", 1, LEFT, 1)
     table = detections_of([(*row, 0.1), (*row, 0.2), (*row, 0.2)])
-    assert (count_duplicates(table), count_duplicates(table, with_score=True)) == (2, 1)
+    assert repeated_rows(table).tolist() == [1, 2]
+    assert repeated_rows(table, with_score=True).tolist() == [2]
     assert table.take(np.array([0, 2])).score.tolist() == [0.1, 0.2]
