@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import pairwise
 
 from tests.property.literal_evaluator import CAPACITY, image_key, overlap
 
@@ -103,7 +104,7 @@ class Literal:
         for key in self.known - set(time):
             raise AssertionError(f"give every keyframe a row with a box: {key}")
         follower: dict[tuple, tuple] = {}
-        for here, there in zip(keys, keys[1:], strict=False):
+        for here, there in pairwise(keys):
             if time[here][0] != time[there][0] or time[there][1] - time[here][1] > GAP:
                 continue
             for box in boxes[here]:

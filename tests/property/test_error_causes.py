@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stages.lib.metrics.ava import Result
 from stages.lib.metrics.errors.causes import CAUSES, explain, shares
 from stages.lib.metrics.errors.repairs import Case, repaired, repairs, what_ifs
 from stages.lib.metrics.frequency import frequency_groups
@@ -46,7 +48,7 @@ def film(seed: int, crowd: int) -> tuple[list, list, list]:
     return truths, found, exclusions
 
 
-def square(corner, side: float, rng: np.random.Generator, jitter: float) -> tuple:
+def square(corner: Sequence[float], side: float, rng: np.random.Generator, jitter: float) -> tuple:
     x, y = np.asarray(corner) + rng.normal(0, jitter, 2)
     width, height = (side * (1 + rng.normal(0, jitter)) for _ in range(2))
     return float(x), float(y), float(x + width), float(y + height)
@@ -120,7 +122,7 @@ def test_what_ifs_are_the_metric_on_repaired_rows(dialect: str, seed: int, crowd
         compare(result, truths, found, dialect, exclusions)
 
 
-def compare(result, truths: list, found: list, dialect: str, exclusions: list) -> None:
+def compare(result: Result, truths: list, found: list, dialect: str, exclusions: list) -> None:
     uncapped = {"official": "strict", "2020": "2020"}.get(dialect, dialect)
     if (
         dialect == "2020"

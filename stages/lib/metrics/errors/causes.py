@@ -145,7 +145,7 @@ def explain(
         truth.boxes[counted],
         n_classes * n_keyframes,
     )
-    person, person_iou = nearest(keyframe, boxes, people.keyframe, people.boxes, n_keyframes)
+    person, person_iou, found = _persons(matches.row, keyframe, boxes, people, iou, n_keyframes)
     missing = missing_truth(truth, detections, class_ids, rules, FAR, exclusions=exclusions)
     cause = np.select(
         [
@@ -159,7 +159,6 @@ def explain(
         [NO_ERROR, DUPLICATE, WRONG_CLASS, POOR_BOX, BOTH, MISSING_TRUTH],
         FALSE_PERSON,
     )
-    found = _found(keyframe, boxes, people, iou, n_keyframes)
     truth_class = np.full(len(truth.video), -1, dtype=np.int64)
     truth_class[counted] = class_of_row[counted]
     claimed = np.zeros(len(truth.video), dtype=bool)
@@ -194,11 +193,21 @@ def shares(counts: Ints) -> Floats:
     return np.divide(counts, total, out=np.full(counts.shape, np.nan), where=total > 0)
 
 
-def _found(
-    keyframe_M: Ints, boxes_M4: NDArray[np.floating], people: People, iou: float, n_keyframes: int
-) -> Bools:
-    """Which people (B,) have a box with enough IoU; entries list a box once per class, so each is looked at once."""
-    first, _ = distinct_boxes(keyframe_M, boxes_M4)
-    boxes = np.asarray(boxes_M4[first], dtype=np.float64)
-    _, overlap = nearest(people.keyframe, people.boxes, keyframe_M[first], boxes, n_keyframes)
-    return overlap >= iou
+def _persons(
+    row_M: Ints,
+    keyframe_M: Ints,
+    boxes_M4: NDArray[np.floating],
+    people: People,
+    iou: float,
+    n_keyframes: int,
+) -> tuple[Ints, Floats, Bools]:
+    """Each entry's nearest person and their IoU (M,), and which people (B,) have a box with enough IoU."""
+    listed = np.argsort(row_M)  # a box's classes side by side: each box is looked at once
+    first, place = distinct_boxes(keyframe_M[listed], boxes_M4[listed])
+    at, keyframe = listed[first], keyframe_M[listed[first]]
+    boxes = np.asarray(boxes_M4[at], dtype=np.float64)
+    nearest_B, iou_B = nearest(keyframe, boxes, people.keyframe, people.boxes, n_keyframes)
+    person, overlap = np.empty(len(row_M), dtype=np.int64), np.empty(len(row_M))
+    person[listed], overlap[listed] = nearest_B[place], iou_B[place]
+    _, best = nearest(people.keyframe, people.boxes, keyframe, boxes, n_keyframes)
+    return person, overlap, best >= iou

@@ -48,17 +48,23 @@ def people_of_truth(truth: Truth, keyframes: Keyframes, class_of_row: NDArray[np
 
 def distinct_boxes(keyframe_N: Ints, boxes_N4: NDArray[np.floating]) -> tuple[Ints, Ints]:
     """First row of each distinct box of a keyframe (B,), ascending, and the place of every row's box among them (N,)."""
-    order = np.lexsort((*boxes_N4.T, keyframe_N))
-    boxes, keyframe = boxes_N4[order], keyframe_N[order]
-    new = np.ones(len(order), dtype=bool)
-    new[1:] = (keyframe[1:] != keyframe[:-1]) | (boxes[1:] != boxes[:-1]).any(axis=1)
+    heads = np.flatnonzero(_changes(keyframe_N, boxes_N4))  # tables mostly list a box's classes side by side
+    order = heads[np.lexsort((*boxes_N4[heads].T, keyframe_N[heads]))]
+    new = _changes(keyframe_N[order], boxes_N4[order])
     first = order[new]  # the sort is stable: the smallest row of its group
     rank = np.argsort(first)
     place = np.empty(len(first), dtype=np.int64)
     place[rank] = np.arange(len(first))
-    of_row = np.empty(len(order), dtype=np.int64)
+    of_row = np.empty(len(keyframe_N), dtype=np.int64)
     of_row[order] = place[np.cumsum(new) - 1]
-    return first[rank], of_row
+    return first[rank], np.repeat(of_row[heads], np.diff(np.append(heads, len(keyframe_N))))
+
+
+def _changes(keyframe_N: Ints, boxes_N4: NDArray[np.floating]) -> Bools:
+    """Whether each row has another keyframe or box than the row before; true for the first."""
+    new = np.ones(len(keyframe_N), dtype=bool)
+    new[1:] = (keyframe_N[1:] != keyframe_N[:-1]) | (boxes_N4[1:] != boxes_N4[:-1]).any(axis=1)
+    return new
 
 
 def nearest(
