@@ -16,6 +16,6 @@ VERSIONS: Final[dict[str, int]] = {
     "train": 2,
     "predict": 3,
     "ensemble": 2,
-    "evaluate": 3,
-    "report": 4,
+    "evaluate": 4,
+    "report": 5,
 }
