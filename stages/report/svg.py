@@ -97,7 +97,7 @@ def stacked_chart(rows: Sequence[Bar], parts_of: Mapping[str, str]) -> str:
             if length:
                 hint = f"<title>{esc(row.name)}: {esc(name)} {100 * (value or 0.0):.1f}</title>"
                 place = f'x="{x:.1f}" y="{y}" width="{length:.1f}" height="{step - 5}"'
-                drawn.append(f'<rect {place} fill="{colour}">{hint}</rect>')
+                drawn.append(f'<g>{hint}<rect {place} fill="{colour}"/></g>')
             x += length
         drawn.append(_text(left + width + 8, y + 11, row.remark, 11, "#5b6575"))
     return _svg(left + width + right, 24 + step * len(rows), drawn)
