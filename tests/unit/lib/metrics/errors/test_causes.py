@@ -185,3 +185,20 @@ def test_perfect_tail_classes() -> None:
     better = what_ifs(case)["perfect tail classes"]
     assert better.ap[3] == 1.0 > errors.result.ap[3]
     np.testing.assert_array_equal(better.ap[:3], errors.result.ap[:3])
+
+
+def test_confident_boxes_of_unlisted_classes_and_without_area_are_no_candidates() -> None:
+    where = (0.92, 0.1, 0.99, 0.3)
+    for box, class_id in ((where, 7), ((0.99, 0.1, 0.92, 0.3), 1)):
+        found = [("u", float(second), box, class_id) for second in SECONDS]
+        assert not len(explained(world(), said([*world(), *found]))[0].missing.length)
+    found = [("u", float(second), where, 1) for second in SECONDS]
+    assert explained(world(), said([*world(), *found]))[0].missing.length.tolist() == [6]
+
+
+def test_the_cap_holds_before_a_repair_and_not_after() -> None:
+    """Fifty entries fill a keyframe; whoever is then given a box is not cut off for being the fifty-first."""
+    crowd = [("u", 1.0, (0.5 + k / 200, 0.0, 0.7 + k / 200, 0.05), 3, 1.0) for k in range(60)]
+    errors, case = explained([("u", 1.0, LEFT, 1)], crowd)
+    assert errors.result.counts.used == 50
+    assert what_ifs(case)["no missed persons"].ap[0] == 1.0
