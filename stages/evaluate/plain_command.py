@@ -14,6 +14,8 @@ from pathlib import Path
 
 from stages.evaluate import extras
 from stages.evaluate.core import UNION, Scored, evaluate, metrics_json
+from stages.evaluate.errors import error_tables
+from stages.evaluate.errors_csv import csv_tables
 from stages.evaluate.settings import read_kinds
 from stages.lib.annotations.ava_csv import (
     ReadCounts,
@@ -59,6 +61,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--switches", action="store_true", help="mAP with each switch of the dialect turned alone")
     add("--persons", action="store_true", help="AP of the person boxes, whatever their actions")
     add("--curves", type=Path, help="csv to write: recall, precision and score of each class")
+    add(
+        "--errors",
+        type=Path,
+        metavar="DIR",
+        help="folder for causes of errors, what-ifs, doubtful annotations",
+    )
     add("--out", type=Path, required=True, help="json file to write")
     return parser
 
@@ -97,6 +105,11 @@ def _work(args: argparse.Namespace) -> None:
         table["compared"] = extras.compared(scored, rival, classes, result, cfg)
     if args.curves:
         write_text(args.curves, extras.curves_csv(result, classes))
+    if args.errors:
+        tables = error_tables(scored, classes, cfg)
+        write_json(args.errors / "errors.json", tables)
+        for name, text in csv_tables(tables).items():
+            write_text(args.errors / name, text)
     write_json(args.out, table)
     _log.info("mAP@%gIOU %.6f (dialect %s)", result.iou, result.mean_ap, result.dialect.name)
     for note in notes:

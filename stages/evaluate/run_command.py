@@ -1,8 +1,9 @@
 """Frame mAP of a run's predictions: by split, box set and choice of views, on each data set and their union.
 
-Writes metrics.json (results[split][boxset][views][dataset or union]), per_class.csv and, for each split, the
-detections in the official csv form (submission-SPLIT.csv: detected boxes, the last choice of views). Artifacts keep
-milliseconds, official evaluators compare six decimals of a second: with --annotations the submission has the csv files' times.
+Writes metrics.json (results[split][boxset][views][dataset or union]), per_class.csv and, for detected boxes and the last
+choice of views, errors.json (splits[split]: causes of errors on the union, what-ifs, doubtful annotations, examples) and
+the detections of each split in the official csv form (submission-SPLIT.csv). Artifacts keep milliseconds, official
+evaluators compare six decimals of a second: with --annotations the submission has the csv files' times.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stages.evaluate.core import UNION, Scored, evaluate, metrics_json, pool_of
+from stages.evaluate.errors import TRUTH_BOXES, error_tables
 from stages.evaluate.settings import ALL_VIEWS, Views, flat_results, read_kinds
 from stages.lib.annotations.ava_csv import read_truth
 from stages.lib.annotations.labelmap import LabelMap, label_map
@@ -27,6 +29,7 @@ from stages.lib.cli import by_name, named_path, parse, run_stage, stage_parser
 from stages.lib.config.payloads import EvaluatePayload
 from stages.lib.errors import StageError
 from stages.lib.files import is_empty, write_json, write_text
+from stages.lib.metrics.ava import Result
 from stages.lib.metrics.tables import DetectionsTable, Truth, concat_truths
 from stages.lib.progress import track
 
@@ -74,6 +77,8 @@ def _work(args: argparse.Namespace, payload: EvaluatePayload, text: str) -> dict
     results: dict[str, dict[str, dict[str, object]]] = {}
     skipped: list[str] = []
     per_class: list[tuple[str, str, str, str, dict[str, object]]] = []
+    pools: dict[str, Scored] = {}
+    unions: dict[tuple[str, str, str], Result] = {}
     combinations = list(itertools.product(args.splits, args.boxsets, choices))
     for split, boxset, views in track(combinations, len(combinations), "evaluate"):
         scored = [_scored(data, split, boxset, views) for data in datasets]
@@ -88,7 +93,11 @@ def _work(args: argparse.Namespace, payload: EvaluatePayload, text: str) -> dict
         if not any(len(one.truth.video) for one in scored):
             skipped.append(f"{split}/{boxset}/{views.name}: no keyframe with ground truth")
             continue
-        table = metrics_json(evaluate(scored, classes, payload.evaluate), classes, payload.evaluate)
+        found = evaluate(scored, classes, payload.evaluate)
+        unions[split, boxset, views.name] = found[UNION]
+        if boxset == DETECTED:
+            pools[split] = pool_of(scored)
+        table = metrics_json(found, classes, payload.evaluate)
         by_dataset = table.pop("datasets")
         assert isinstance(by_dataset, dict)
         whole: dict[str, dict[str, object]] = {**by_dataset, UNION: table}
@@ -111,6 +120,16 @@ def _work(args: argparse.Namespace, payload: EvaluatePayload, text: str) -> dict
         "skipped": skipped,
     }
     write_json(args.out_dir / "metrics.json", metrics)
+    errors = {
+        split: error_tables(
+            pool,
+            classes,
+            payload.evaluate,
+            {TRUTH_BOXES: unions.get((split, TRUTH, choices[-1].name))},
+        )
+        for split, pool in pools.items()
+    }
+    write_json(args.out_dir / "errors.json", {"name": args.name, "views": choices[-1].name, "splits": errors})
     return {
         "data sets": len(datasets),
         "results": len(combinations) - len(skipped),

@@ -11,6 +11,7 @@ from stages.report.costs import Cost, spell_bytes, spell_seconds
 from stages.report.coverage import coverage_html, skipped_clips_html
 from stages.report.curves import detector_chart, history_charts, last_numbers
 from stages.report.ensemble import ensemble_html
+from stages.report.errors import errors_html
 from stages.report.html import (
     Measured,
     Section,
@@ -26,6 +27,7 @@ from stages.report.html import (
 from stages.report.looks import CAPTION, Look, look_card
 from stages.report.metrics import Model
 from stages.report.pictures import Picture, card
+from stages.report.sheets import Shot
 from stages.report.tables import Grid, bank_statement, box_table, main_table, view_table
 
 
@@ -44,6 +46,8 @@ class Material:
     coverage: Mapping[str, Sequence[Mapping[str, str]]] = field(default_factory=dict)
     costs: Sequence[Cost] = ()
     pictures: Sequence[Picture] = ()
+    errors: Mapping[str, Any] = field(default_factory=dict)
+    shots: Mapping[str, Sequence[Shot]] = field(default_factory=dict)
     relation_head: str = ""
     looks: Sequence[Look] = ()
     bank: tuple[str, str, str, str] = ("", "", "", "d")
@@ -58,6 +62,7 @@ def build_page(material: Material) -> str:
         ("boxes", "Detectors and boxes", _boxes),
         ("views", "Views and ensemble", _views),
         ("classes", "Classes", _classes),
+        ("errors", "Understanding the errors", lambda of: errors_html(of.errors, of.shots)),
         ("keyframes", "Keyframes", _keyframes),
         ("relations", "Where relations look", _relations),
         ("training", "Training", _training),

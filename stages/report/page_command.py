@@ -27,10 +27,12 @@ from stages.report.choice import split_to_show
 from stages.report.core import Material, build_page, plain_tables
 from stages.report.costs import stage_costs
 from stages.report.coverage import read_coverage
+from stages.report.errors import errors_of_split
 from stages.report.frames import find_frames, stored_frame
 from stages.report.looks import Look
 from stages.report.metrics import read_models
 from stages.report.pictures import Picture, choose, people_of
+from stages.report.sheets import shoot
 
 _FILES = (
     (
@@ -55,6 +57,7 @@ def main(argv: Sequence[str]) -> int:
             flag, type=named_path, nargs="+", action="extend", default=[], metavar=f"{name}=FILE", help=text
         )
     parser.add_argument("--persons", type=Path, help="json of evaluate persons")
+    parser.add_argument("--errors", type=Path, help="errors.json of evaluate; its pictures need --decode")
     parser.add_argument("--weights", type=Path, help="weights.json of ensemble")
     parser.add_argument(
         "--benchmarks", type=Path, help="folder of Snakemake's benchmark files, a folder per stage"
@@ -77,6 +80,8 @@ def _work(args: argparse.Namespace, payload: ReportPayload, text: str) -> dict[s
     histories = {name: _json(paths[0]) for name, paths in by_name(args.histories).items()}
     persons = _json(args.persons) if args.persons else {}
     relation_head, looks = _looks(args)
+    errors = errors_of_split(_json(args.errors), args.split, str(args.errors)) if args.errors else {}
+    decoded = [path for _, path in args.decode]
     material = Material(
         run=payload.run,
         models=read_models(by_name(args.metrics)),
@@ -89,6 +94,8 @@ def _work(args: argparse.Namespace, payload: ReportPayload, text: str) -> dict[s
         },
         costs=stage_costs(args.benchmarks, args.results, list(VERSIONS), _configuration(args.configuration)),
         pictures=_pictures(args, payload.report),
+        errors=errors,
+        shots=shoot(errors["examples"], decoded, payload.report.errors) if errors else {},
         relation_head=relation_head,
         looks=looks,
         bank=(*args.bank, args.bank_kind),
@@ -131,7 +138,9 @@ def _origins(args: argparse.Namespace) -> list[tuple[str, str]]:
             found.append((f"{flag} {name} ({len(paths)} files)", joint_fingerprint(marks)))
     for flag in ("metrics", "histories", "coverage"):
         found += [(f"{flag} {name}", file_sha(path)) for name, path in getattr(args, flag)]
-    found += [(path.name, file_sha(path)) for path in (args.persons, args.weights, args.config) if path]
+    found += [
+        (path.name, file_sha(path)) for path in (args.persons, args.errors, args.weights, args.config) if path
+    ]
     return found
 
 

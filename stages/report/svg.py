@@ -86,6 +86,27 @@ def bar_chart(bars: Sequence[Bar], series: Sequence[str], top: float = 1.0) -> s
     return _svg(left + width + right, height, parts)
 
 
+def stacked_chart(rows: Sequence[Bar], parts_of: Mapping[str, str]) -> str:
+    """A bar for each row made of shares that sum to one, in the order and colours of `parts_of`; texts at both sides."""
+    left, width, right, step = 190, 520, 190, 19
+    drawn = []
+    for tick in range(0, 11, 2):
+        x = left + width * tick / 10
+        drawn.append(_text(x, 12, f"{10 * tick}", 11, "#5b6575", "middle"))
+    for number, row in enumerate(rows):
+        x, y = float(left), 20 + number * step
+        drawn.append(_text(left - 8, y + 11, _short(row.name, 26), 12, "#1c2330", "end"))
+        for value, (name, colour) in zip(row.values, parts_of.items(), strict=True):
+            length = width * (value or 0.0)
+            if length:
+                hint = f"<title>{esc(row.name)}: {esc(name)} {100 * (value or 0.0):.1f}</title>"
+                place = f'x="{x:.1f}" y="{y}" width="{length:.1f}" height="{step - 5}"'
+                drawn.append(f'<g>{hint}<rect {place} fill="{colour}"/></g>')
+            x += length
+        drawn.append(_text(left + width + 8, y + 11, row.remark, 11, "#5b6575"))
+    return _svg(left + width + right, 24 + step * len(rows), drawn)
+
+
 def line_chart(
     lines: Sequence[Line],
     x_title: str,

@@ -75,7 +75,12 @@ def names(stage: str, given: dict[str, list[str]]) -> list[str]:
         datasets = {word.partition("=")[0] for word in given["--index"]}
         return ["weights.json", *(f"{dataset}.h5" for dataset in datasets)]
     if stage == "evaluate":
-        return ["metrics.json", "per_class.csv", *(f"submission-{split}.csv" for split in given["--splits"])]
+        return [
+            "metrics.json",
+            "per_class.csv",
+            "errors.json",
+            *(f"submission-{split}.csv" for split in given["--splits"]),
+        ]
     return ["report.html", "table.txt", "detections.csv"]
 
 

@@ -5,7 +5,7 @@ persons is the same stage's average precision of the person boxes.
 
 
 rule evaluate:
-    """Metrics of one head (with one seed) or ensemble, per-class table and csv of its detections."""
+    """Metrics of one head (with one seed) or ensemble, per-class table, errors and csv of its detections."""
     input:
         config="<results>/config/evaluate/all.json",
         index=shards_of("index", CONFIG.annotated),
@@ -15,6 +15,7 @@ rule evaluate:
     output:
         metrics="<results>/evaluate/{model}/metrics.json",
         classes="<results>/evaluate/{model}/per_class.csv",
+        errors="<results>/evaluate/{model}/errors.json",
         detections=expand("<results>/evaluate/{{model}}/submission-{split}.csv", split=EVALUATED),
     log:
         "<logs>/evaluate/{model}.log",

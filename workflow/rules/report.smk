@@ -61,6 +61,7 @@ rule report:
         decode=shards_of("decode", CONFIG.annotated),
         scores=scores(SHOWN),
         attention=[path for _, path in relations()],
+        errors=f"{RESULTS}/evaluate/{SHOWN}/errors.json",
         weights=f"{RESULTS}/ensemble/{SHOWN}/weights.json" if SHOWN in CONFIG.ensembles else [],
     output:
         page=report(
@@ -110,6 +111,7 @@ rule report:
         " --decode {params.decode:q}"
         " --scores {params.scores:q}"
         " {params.attention:q}"
+        " --errors {input.errors:q}"
         " {params.weights:q}"
         " {params.bank:q}"
         " --benchmarks {params.benchmarks:q}"

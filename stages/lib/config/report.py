@@ -17,6 +17,9 @@ class ReportConfig(Section):
     relations: int = Field(
         default=4, ge=0, description="people of each data set whose relation is drawn over the frame"
     )
+    errors: int = Field(
+        default=4, ge=0, description="pictures of each cause of error on the contact sheet; 0: tables only"
+    )
     top: int = Field(default=3, ge=1, description="actions written beside a person")
     min_probability: Fraction = Field(
         default=0.3, description="actions below this probability are not written"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 VERSIONS: Final[dict[str, int]] = {
-    "synthesize": 1,
+    "synthesize": 2,
     "index": 2,
     "decode": 1,
     "train_detector": 1,

@@ -22,8 +22,10 @@ from stages.report.ensemble import ensemble_html, optimism_statement
 from stages.report.html import Measured, best_cells, esc, table
 from stages.report.metrics import Model
 from stages.report.pictures import BAD, GOOD, MISSED, Picture, card, people_of
+from stages.report.sheets import Shot
 from stages.report.svg import Bar, Line, bar_chart, heat_map, line_chart
 from stages.report.tables import bank_statement, main_table, view_table
+from tests.unit.report.error_tables import everything_wrong
 from tests.workflow.flow import read_config
 
 EVIL = '<script>alert("x")</script>&\'"'
@@ -103,8 +105,14 @@ def full_material() -> Material:
         np.array([[0, 0, 0.5, 1]], np.float32), np.array([[1, 0]], np.uint8),
         np.array([[0, 0, 0.5, 0.9]], np.float32), np.array([[0.9, 0.4]]), (EVIL, "b"), 2, 0.3,
     )  # fmt: skip
+    errors = everything_wrong(EVIL)
     return Material(
         run=EVIL,
+        errors=errors,
+        shots={
+            cause: [Shot(one, b"\xff\xd8jpeg", (64, 32)) for one in found]
+            for cause, found in errors["examples"].items()
+        },
         models=[
             model("Linear", (0.2, 0.1)),
             model(EVIL, (0.4, 0.3)),
