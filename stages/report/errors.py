@@ -85,8 +85,8 @@ def _causes(tables: Mapping[str, Any]) -> str:
     ]
     caption = (
         f"All classes: {whole['truths']:,} truths, {whole['entries']:,} entries judged. Gain: what mAP "
-        f"({percent(tables['mAP'])}) gains when this cause alone is repaired at every rank (as TIDE, Bolya et al. 2020, "
-        "section 3: put right where that hits a truth which nothing else hits, else withdrawn; missed truths are forgotten). "
+        f"({percent(tables['mAP'])}, dialect {tables['dialect']}) gains when this cause alone is repaired at every rank "
+        "(as TIDE, Bolya et al. 2020, section 3: put right where that hits a truth which nothing else hits, else withdrawn; missed truths are forgotten). "
         "Gains do not add up."
     )
     return "<h3>Causes</h3>" + table(("cause", "meaning", "errors", "share %", "gain"), rows, caption)
@@ -120,7 +120,7 @@ def _classes(tables: Mapping[str, Any]) -> str:
         "Share of each cause in the errors of each class, in percent; classes with most errors first. False entries stand to "
         "the left, missed truths to the right: half and half, unless a class has fewer entries than truths."
     )
-    found = table(head, cells, "The same as numbers.")
+    found = table(head, cells, f"The same as numbers; AP of dialect {tables['dialect']}.")
     return (
         f"<h3>Causes by class</h3><p>{legend(COLOURS)}</p>{figure(chart, caption)}"
         f"<details><summary>As a table</summary>{found}</details>"
@@ -163,7 +163,8 @@ def _what_if(tables: Mapping[str, Any]) -> str:
         for one in tables["what_if"]
     ]
     caption = (
-        "mAP in percent on repaired inputs, one part perfect at a time (the slides' row 34.15 → 42.25 is ground-truth boxes). "
+        f"mAP in percent (dialect {tables['dialect']}) on repaired inputs, one part perfect at a time (the slides' row "
+        "34.15 → 42.25 is ground-truth boxes). "
         "Everything but the measured row is computed from the detections alone."
     )
     return "<h3>What if</h3>" + table(("perfect", "meaning", "mAP", "change"), rows, caption)

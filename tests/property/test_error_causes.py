@@ -14,6 +14,7 @@ from stages.lib.metrics.ava import Result
 from stages.lib.metrics.errors.causes import CAUSES, explain, shares
 from stages.lib.metrics.errors.repairs import Case, repaired, repairs, what_ifs
 from stages.lib.metrics.frequency import frequency_groups
+from stages.lib.metrics.tables import to_microseconds
 from tests.property.literal_errors import Literal
 from tests.property.literal_evaluator import literal_frame_map
 from tests.property.test_metric_exactness import CLASSES, detection_table, truth_table
@@ -57,7 +58,7 @@ def square(corner: Sequence[float], side: float, rng: np.random.Generator, jitte
 def both(seed: int, crowd: int, dialect: str) -> tuple[Case, Literal]:
     truths, found, exclusions = film(seed, crowd)
     table, truth = detection_table(found), truth_table(truths)
-    excluded = [(video, round(1000 * seconds)) for video, seconds in exclusions]
+    excluded = [(video, int(to_microseconds(seconds))) for video, seconds in exclusions]
     errors = explain(truth, table, CLASSES, dialect, exclusions=excluded)
     return Case(truth, table, errors, excluded), Literal(truths, found, CLASSES, dialect, exclusions)
 

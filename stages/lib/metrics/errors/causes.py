@@ -120,7 +120,7 @@ def explain(
     *,
     exclusions: Collection[tuple[str, int]] = (),
 ) -> Errors:
-    """Causes of all errors of one model under a dialect; boxes are xyxy in [0, 1], `exclusions` (video, milliseconds)."""
+    """Causes of all errors of one model under a dialect; boxes are xyxy in [0, 1], `exclusions` (video, microseconds)."""
     rules = dialect_named(dialect) if isinstance(dialect, str) else dialect
     result = frame_map(truth, detections, class_ids, rules, iou, exclusions=exclusions)
     keyframes = number_keyframes(

@@ -36,7 +36,7 @@ Tables = tuple[Truth, DetectionsTable]
 
 @dataclass(frozen=True)
 class Case:
-    """A model's errors with the tables that they are about, and the excluded keyframes as (video, milliseconds)."""
+    """A model's errors with the tables that they are about, and the excluded keyframes as (video, microseconds)."""
 
     truth: Truth
     detections: DetectionsTable
