@@ -224,8 +224,10 @@ def _fit_scores(
     parts = []
     for name, place in places.items():
         boxset = tables[name].boxsets[DETECTED]
-        parts.append(boxset.values[FUSED][ragged_rows(boxset.boxes.row_splits, place)])
-    return np.concatenate(parts)
+        rows = ragged_rows(boxset.boxes.row_splits, place)
+        everything = len(rows) == len(boxset.boxes) and bool((np.diff(rows) == 1).all())
+        parts.append(boxset.values[FUSED] if everything else boxset.values[FUSED][rows])
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def _check_same_boxes(

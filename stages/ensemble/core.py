@@ -15,7 +15,7 @@ from stages.ensemble.weights import Weights
 from stages.lib.errors import StageError
 
 Floats = NDArray[np.float64]
-_ROWS = 4096  # boxes that are summed together: a block stays in the processor's cache
+_ROWS = 512  # boxes that are summed together: a block stays in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -40,16 +40,23 @@ class Prediction:
     scores: NDArray[np.floating]
 
 
-def mixture(scores: Sequence[NDArray[np.floating]], weights_MC: Floats) -> NDArray[np.float32]:
-    """Weighted sum (B, C) of the members' probabilities (B, C), summed in float64, clipped to [0, 1] and kept in float32."""
-    out = np.empty(scores[0].shape, dtype=np.float32)
-    for begin in range(0, len(out), _ROWS):
-        rows = slice(begin, begin + _ROWS)
+def mixture(
+    scores: Sequence[NDArray[np.floating]], weights_MC: Floats, rows_R: NDArray[np.int64] | None = None
+) -> NDArray[np.float32]:
+    """Weighted sum (B, C) of the members' probabilities (B, C), or (R, C) of some of their rows.
+
+    It is summed in float64, clipped to [0, 1] and kept in float32.
+    """
+    n_rows = len(scores[0]) if rows_R is None else len(rows_R)
+    out = np.empty((n_rows, scores[0].shape[1]), dtype=np.float32)
+    for begin in range(0, n_rows, _ROWS):
+        block = slice(begin, begin + _ROWS)
+        rows = block if rows_R is None else rows_R[block]
         total = scores[0][rows] * weights_MC[0]
         for one, weight_C in zip(scores[1:], weights_MC[1:], strict=True):
             if weight_C.any():
                 total += one[rows] * weight_C
-        out[rows] = np.clip(total, 0.0, 1.0)
+        out[block] = np.clip(total, 0.0, 1.0)
     return out
 
 

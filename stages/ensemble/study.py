@@ -117,9 +117,10 @@ class FitData:
         """Ranking of the mixture with the first weights in the videos of `one_V` and the second in the others."""
         inside = np.zeros(self.boxes.n_boxes, dtype=bool)
         inside[self.boxes.rows] = one_V[self.boxes.video]
-        first, second = (mixture(self.scores, values) for values in weights)
-        first[~inside] = second[~inside]
-        return self.boxes.rank(first)
+        mixed = np.empty(self.scores[0].shape, dtype=np.float32)
+        for values, half in zip(weights, (inside, ~inside), strict=True):
+            mixed[half] = mixture(self.scores, values, np.flatnonzero(half))
+        return self.boxes.rank(mixed)
 
     def _best_of_the_other(self, halves: tuple[Bools, Bools]) -> tuple[float, float]:
         """Mean AP on each half of the member that is best on the other."""
