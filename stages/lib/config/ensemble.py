@@ -31,8 +31,9 @@ class EnsembleConfig(Section):
     )
     weights: WeightRule = Field(
         default="ap",
-        description="how a member's AP on a class becomes its weight there; or a search: greedy, for the best AP, or "
-        "least-squares, for the least squared error",
+        description="how a member's AP on a class becomes its weight there (ap: proportional; softmax; linear: 0 for the "
+        "worst, 1 for the best; top-k; uniform: all the same); or a search: greedy, for the best AP of the mean, or "
+        "least-squares, for its least squared error",
     )
     power: float = Field(default=1.0, gt=0, description="ap: weight proportional to AP to this power")
     temperature: float = Field(
