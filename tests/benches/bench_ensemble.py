@@ -113,10 +113,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             run_module("stages.ensemble", world.ensemble("ap", leave_one_out=False)),
             run_module("stages.evaluate", world.evaluate()),
         )
-        text = _page(world, boxes, size, runs, load) + _phases(world) + _apart(world)
-    print(text)
+        texts = [_page(world, boxes, size, runs, load)]
+        for part in (_phases, _apart):
+            print(texts[-1], flush=True)
+            texts.append(part(world))
+    print(texts[-1])
     if not args.quick:
-        write_text(args.out, text)
+        write_text(args.out, "".join(texts))
     met = sum(run.wall for run in runs) <= SECONDS and max(run.memory for run in runs) <= MEMORY
     return 0 if met or args.quick else 1
 

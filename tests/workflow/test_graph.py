@@ -112,7 +112,7 @@ def test_csv_members_are_inputs_and_flags_of_the_ensemble(tmp_path: Path) -> Non
     (tmp_path / "some where").mkdir()
     (tmp_path / "some where" / "their.csv").write_text("")
     flow.snakemake("--until", "ensemble")
-    (job,) = [job for job in flow.jobs() if "ensemble" in job["words"][:1]]
+    (job,) = [job for job in flow.jobs() if job["stage"] == "ensemble"]
     assert values(job["words"], "--csv") == ["theirs=some where/their.csv"]
     assert len(values(job["words"], "--predictions")) == 4 * 3
     assert "their.csv" not in (tmp_path / "results/playground/config/ensemble/all.json").read_text()
