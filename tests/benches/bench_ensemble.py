@@ -41,7 +41,7 @@ SECONDS, MEMORY = 60.0, 6.0
 MEMBERS, RESAMPLES = 20, 100
 FIT = "match boxes, rank every member, `ap` weights of all videos and of both halves, measure them"
 ENSEMBLE_PHASES = (
-    ("read the predictions, average the views", ensemble, "load_predictions"),
+    ("read the predictions, average the views", ensemble, "read_members"),
     (FIT, ensemble, "_fit"),
     ("fuse", ensemble, "_fuse"),
 )
