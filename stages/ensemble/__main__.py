@@ -2,6 +2,8 @@ r"""Fuse the predictions of several heads with weights per class.
 
 Every member's AP per class is measured on the fit split, over all data sets with ground truth as one pool
 (detected boxes); a class's weights follow from these APs, or from a search; probabilities are fused for all box sets.
+Members may be csv files in the official form of detections (--csv theirs=FILE). Where members have other boxes than each
+other, these are clustered by IoU and fused first (weighted boxes fusion).
 Weights are also fitted on one half of the videos and measured on the other, both ways, and so is each member's worth.
 Writes DIR/<dataset>.h5 (all shards of the data set) and DIR/weights.json.
 
@@ -14,16 +16,16 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.ensemble.core import BoxTable, Prediction, check_same_boxes, fuse, mixture
-from stages.ensemble.study import FitData, HeldOut, halves_of
+from stages.ensemble.core import mixture
+from stages.ensemble.members import Members, read_members
+from stages.ensemble.study import FitData, HeldOut, halves_of, renormalised
 from stages.ensemble.weights import Weights, fit_weights
-from stages.lib.artifacts.loading import joint_fingerprint, load_index, load_predictions
+from stages.lib.artifacts.loading import joint_fingerprint, load_index
 from stages.lib.artifacts.predictions import DETECTED, FUSED, BoxSet, Fused, Predictions
 from stages.lib.artifacts.provenance import Provenance
 from stages.lib.artifacts.schemas import ENSEMBLE
@@ -31,20 +33,19 @@ from stages.lib.artifacts.scored import evaluated_rows, matching_rows, truth_tab
 from stages.lib.artifacts.tables import Classes, Index, ragged_rows
 from stages.lib.artifacts.writer import write_artifact
 from stages.lib.cli import by_name, named_path, parse, run_stage, stage_parser
-from stages.lib.config.ensemble import member_parts
+from stages.lib.config.ensemble import EnsembleConfig, member_parts
 from stages.lib.config.payloads import EnsemblePayload
 from stages.lib.errors import StageError
 from stages.lib.files import write_json
 from stages.lib.metrics.ava import mean_of_defined
 from stages.lib.metrics.dialects import dialect_named
-from stages.lib.metrics.shared_boxes import share_boxes
+from stages.lib.metrics.shared_boxes import Ranking, SharedBoxes, share_boxes
 from stages.lib.metrics.tables import (
     DetectionsTable,
     concat_detections,
     concat_truths,
     detections_from_dense,
 )
-from stages.lib.progress import track
 
 MemberFile = tuple[str, str, Path]
 
@@ -60,8 +61,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         type=_member_file,
         nargs="+",
         action="extend",
-        required=True,
+        default=[],
         metavar="MEMBER=DATASET=FILE",
+    )
+    parser.add_argument(
+        "--csv", type=named_path, nargs="+", action="extend", default=[], metavar="MEMBER=FILE"
     )
     parser.add_argument("--out-dir", type=Path, required=True)
     return run_stage("ensemble", EnsemblePayload, parse(parser, argv), _work)
@@ -76,31 +80,25 @@ def _member_file(text: str) -> MemberFile:
 
 def _work(args: argparse.Namespace, payload: EnsemblePayload, text: str) -> dict[str, object]:
     cfg = payload.ensemble
-    members = [f"{head}:{seed}" for head, seed in map(member_parts, cfg.members)]
-    files = _files(args.predictions, members)
-    indexes = {name: load_index(paths, name) for name, paths in by_name(args.index).items()}
-    marks = {f"index/{name}": mark for name, (_, mark) in indexes.items()}
-    tables: dict[str, dict[str, Predictions]] = {member: {} for member in members}
-    for member in track(members, len(members), "members"):
-        for dataset, paths in files[member].items():
-            where = f"{member} on {dataset}"
-            each = partial(_averaged, how=cfg.view_average, where=where)
-            tables[member][dataset], marks[f"{member}/{dataset}"] = load_predictions(paths, where, each)
-    fitted = _fit(members, tables, {name: index for name, (index, _) in indexes.items()}, payload)
-    for dataset in files[members[0]]:
-        fused = _fuse(
-            members, {member: tables[member][dataset] for member in members}, dataset, fitted.weights
-        )
+    heads = [f"{head}:{seed}" for head, seed in map(member_parts, cfg.members)]
+    files = _files(args.predictions, heads)
+    loaded = {name: load_index(paths, name) for name, paths in by_name(args.index).items()}
+    indexes = {name: index for name, (index, _) in loaded.items()}
+    members = read_members({head: files[head] for head in heads}, _csv_files(args.csv, cfg), indexes, cfg)
+    marks = {f"index/{name}": mark for name, (_, mark) in loaded.items()} | members.marks
+    fitted = _fit(members, indexes, payload)
+    for dataset in members.shared:
+        fused = _fuse(members, dataset, fitted.weights)
         inputs = {name: mark for name, mark in marks.items() if name.endswith(f"/{dataset}")}
+        inputs |= {name: mark for name, mark in marks.items() if name in cfg.csv}
         inputs["fitted on"] = joint_fingerprint(sorted(marks.values()))
         origin = Provenance("ensemble", payload.version, text, inputs)
         with write_artifact(args.out_dir / f"{dataset}.h5", ENSEMBLE, origin) as writer:
             fused.write(writer)
-    classes = next(iter(tables[members[0]].values())).classes
-    write_json(args.out_dir / "weights.json", _summary(members, classes, fitted, payload))
+    write_json(args.out_dir / "weights.json", _summary(members, fused.classes, fitted, payload))
     found: dict[str, object] = {
-        "members": len(members),
-        "data sets": len(files[members[0]]),
+        "members": len(members.names),
+        "data sets": len(members.shared),
         "fitted on": len(fitted.known),
     }
     if fitted.held is None:
@@ -111,8 +109,17 @@ def _work(args: argparse.Namespace, payload: EnsemblePayload, text: str) -> dict
     }
 
 
+def _csv_files(given: Sequence[tuple[str, Path]], cfg: EnsembleConfig) -> dict[str, Path]:
+    """The csv file of every csv member, in the order of the configuration."""
+    files = dict(given)
+    if set(files) != set(cfg.csv) or len(files) != len(given):
+        what = f"csv files of {', '.join(files) or 'none'} given, members are {', '.join(cfg.csv) or 'none'}"
+        raise StageError(what, "--csv", "give one file for each name under csv")
+    return {name: files[name] for name in cfg.csv}
+
+
 def _files(given: Sequence[MemberFile], members: Sequence[str]) -> dict[str, dict[str, list[Path]]]:
-    """Files by member and data set; every member must speak about the same data sets."""
+    """Files of heads by member and data set; every head must speak about the same data sets."""
     files: dict[str, dict[str, list[Path]]] = {}
     for member, dataset, path in given:
         files.setdefault(member, {}).setdefault(dataset, []).append(path)
@@ -129,29 +136,6 @@ def _files(given: Sequence[MemberFile], members: Sequence[str]) -> dict[str, dic
     return files
 
 
-def _averaged(table: Predictions, how: str, where: str) -> Predictions:
-    """The same predictions with all views as one matrix of probabilities, in float32; StageError for NaN."""
-    poses = table.classes.pose_indices()
-    boxsets = {}
-    for name, boxset in table.boxsets.items():
-        scores = boxset.probabilities(tuple(boxset.values), poses, how).astype(np.float32)
-        if not np.isfinite(scores).all():
-            broken = int((~np.isfinite(scores).all(axis=1)).sum())
-            what = f"{broken} of {len(scores)} boxes of set {name} have scores that are no numbers"
-            raise StageError(what, where, "check the head's training, then re-run predict")
-        boxsets[name] = BoxSet(boxset.boxes, {FUSED: scores})
-    return Predictions(table.keyframes, table.classes, boxsets)
-
-
-def _prediction(member: str, dataset: str, table: Predictions, boxset: BoxSet) -> Prediction:
-    keyframes, boxes = table.keyframes, boxset.boxes
-    scores = boxset.values[FUSED]
-    places = BoxTable(
-        keyframes.video_ids, keyframes.video, keyframes.timestamp_ms, boxes.boxes, boxes.row_splits
-    )
-    return Prediction(member, dataset, places, table.classes.ids, scores)
-
-
 @dataclass(frozen=True)
 class _Fitted:
     """Weights, the data sets they were fitted on, and what was measured there (nothing without truth)."""
@@ -164,36 +148,46 @@ class _Fitted:
     worth: Sequence[float] = ()
 
 
-def _fit(
-    members: Sequence[str],
-    tables: Mapping[str, Mapping[str, Predictions]],
-    indexes: Mapping[str, Index],
-    payload: EnsemblePayload,
-) -> _Fitted:
-    """Fits weights on the detected boxes of all data sets with truth as one pool, and measures them."""
-    cfg, first = payload.ensemble, tables[members[0]]
-    class_ids = next(iter(first.values())).classes.ids
+def _fit(members: Members, indexes: Mapping[str, Index], payload: EnsemblePayload) -> _Fitted:
+    """Fits weights on the detected boxes of all data sets with truth as one pool, and measures them.
+
+    A member's own AP is that on its own boxes.
+    """
+    cfg = payload.ensemble
+    class_ids = next(iter(next(iter(members.shared.values())).values())).classes.ids
+    first = {name: tables[members.names[0]] for name, tables in members.shared.items()}
     rows = {name: evaluated_rows(index, cfg.fit_split) for name, index in indexes.items()}
     truths = {name: truth_table(index, rows[name]) for name, index in indexes.items() if name in first}
     known = tuple(name for name in first if name in truths and len(truths[name].video))
     if not known:
-        unknown = np.full((len(members), len(class_ids)), np.nan)
+        unknown = np.full((len(members.names), len(class_ids)), np.nan)
         return _Fitted(fit_weights(unknown, class_ids, cfg), known, unknown)
-    places = {}
-    for name in known:
-        _check_same_boxes(members, tables, name, DETECTED)
-        places[name] = matching_rows(
-            indexes[name], rows[name], first[name].keyframes, f"{members[0]} on {name}"
-        )
-    shared = [_placed(first[name], places[name], f"{members[0]} on {name}") for name in known]
-    boxes = share_boxes(
-        concat_truths([truths[name] for name in known]),
-        concat_detections(shared),
-        class_ids,
-        dialect_named(payload.dialect.dialect, payload.dialect.cap),
-        payload.dialect.iou,
-    )
-    data = FitData(boxes, [_fit_scores(tables[member], places) for member in members])
+    places = {
+        name: matching_rows(indexes[name], rows[name], first[name].keyframes, f"{members.names[0]} on {name}")
+        for name in known
+    }
+    truth = concat_truths([truths[name] for name in known])
+    dialect = dialect_named(payload.dialect.dialect, payload.dialect.cap)
+
+    def matched(tables: Mapping[str, Mapping[str, Predictions]], member: str) -> SharedBoxes:
+        where = [(tables[name][member], places[name], f"{member} on {name}") for name in known]
+        placed = concat_detections([_placed(*one) for one in where])
+        return share_boxes(truth, placed, class_ids, dialect, payload.dialect.iou)
+
+    boxes = matched(members.shared, members.names[0])
+    scores = [_fit_scores(members.shared, member, places) for member in members.names]
+    alone: list[Ranking] = []
+    if any(
+        members.own[name][member].boxset(DETECTED, member).boxes
+        is not members.shared[name][member].boxset(DETECTED, member).boxes
+        for name in known
+        for member in members.names
+    ):
+        alone = [
+            matched(members.own, member).rank(_fit_scores(members.own, member, places))
+            for member in members.names
+        ]
+    data = FitData(boxes, scores, alone)
     weights = data.fit(cfg)
     ranked = boxes.rank(mixture(data.scores, weights.values))
     seen = {name: np.unique(truths[name].key_video).tolist() for name in known}
@@ -219,49 +213,38 @@ def _placed(table: Predictions, place: NDArray[np.int64], where: str) -> Detecti
 
 
 def _fit_scores(
-    tables: Mapping[str, Predictions], places: Mapping[str, NDArray[np.int64]]
+    tables: Mapping[str, Mapping[str, Predictions]], member: str, places: Mapping[str, NDArray[np.int64]]
 ) -> NDArray[np.float32]:
     parts = []
     for name, place in places.items():
-        boxset = tables[name].boxsets[DETECTED]
-        parts.append(boxset.values[FUSED][ragged_rows(boxset.boxes.row_splits, place)])
-    return np.concatenate(parts)
+        boxset = tables[name][member].boxsets[DETECTED]
+        rows = ragged_rows(boxset.boxes.row_splits, place)
+        everything = len(rows) == len(boxset.boxes) and bool((np.diff(rows) == 1).all())
+        parts.append(boxset.values[FUSED] if everything else boxset.values[FUSED][rows])
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def _check_same_boxes(
-    members: Sequence[str], tables: Mapping[str, Mapping[str, Predictions]], dataset: str, boxset: str
-) -> None:
-    parts = []
-    for member in members:
-        table = tables[member][dataset]
-        parts.append(_prediction(member, dataset, table, table.boxset(boxset, f"{member} on {dataset}")))
-    check_same_boxes(parts)
-
-
-def _fuse(
-    members: Sequence[str],
-    tables: Mapping[str, Predictions],
-    dataset: str,
-    weights: Weights,
-) -> Fused:
-    first = tables[members[0]]
+def _fuse(members: Members, dataset: str, weights: Weights) -> Fused:
+    """All box sets of one data set; where a member lacks a set, as csv files do, the others share its weight."""
+    tables = members.shared[dataset]
+    first = tables[members.names[0]]
     boxsets = {}
-    for name in first.boxsets:
-        parts = [
-            _prediction(member, dataset, table, table.boxset(name, f"{member} on {dataset}"))
-            for member, table in tables.items()
-        ]
-        scores = fuse(parts, weights).scores
-        boxsets[name] = BoxSet(first.boxsets[name].boxes, {FUSED: scores})
-    return Fused(first.keyframes, first.classes, boxsets, tuple(members), weights.values)
+    for name in dict.fromkeys(name for table in tables.values() for name in table.boxsets):
+        present = np.array([name in tables[member].boxsets for member in members.names])
+        parts = [tables[member].boxsets[name] for member in np.array(members.names)[present]]
+        values = weights.values if present.all() else renormalised(weights.values[present])
+        boxsets[name] = BoxSet(
+            parts[0].boxes, {FUSED: mixture([part.values[FUSED] for part in parts], values)}
+        )
+    return Fused(first.keyframes, first.classes, boxsets, members.names, weights.values)
 
 
 def _summary(
-    members: Sequence[str], classes: Classes, fitted: _Fitted, payload: EnsemblePayload
+    members: Members, classes: Classes, fitted: _Fitted, payload: EnsemblePayload
 ) -> dict[str, object]:
     weights, cfg = fitted.weights, payload.ensemble
     return {
-        "members": list(members),
+        "members": list(members.names),
         "rule": cfg.weights,
         "view_average": cfg.view_average,
         "dialect": payload.dialect.dialect,
@@ -273,7 +256,7 @@ def _summary(
         "ensemble_mean_ap": _number(fitted.mean_ap),
         "weights": weights.values.tolist(),
         "uniform": weights.uniform.tolist(),
-        "notes": list(weights.notes),
+        "notes": [*weights.notes, *members.notes],
         "held_out": _held_out(fitted.held) if fitted.held else None,
         "worth": [_number(value) for value in fitted.worth],
     }

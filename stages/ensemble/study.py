@@ -46,14 +46,20 @@ class HeldOut:
 
 @dataclass(frozen=True)
 class FitData:
-    """Members' probabilities (U, C) of the boxes of the fit split, and these boxes' places in the truth."""
+    """Members' probabilities (U, C) of the boxes of the fit split, and these boxes' places in the truth.
+
+    `alone` ranks each member on its own boxes, where these are not the common ones.
+    """
 
     boxes: SharedBoxes
     scores: Sequence[Scores]
+    alone: Sequence[Ranking] = ()
 
     @cached_property
     def rankings(self) -> list[Ranking]:
         """Each member alone."""
+        if self.alone:
+            return list(self.alone)
         return [self.boxes.rank(scores) for scores in self.scores]
 
     def ap(self, videos_V: Bools | None = None) -> Floats:
@@ -117,9 +123,10 @@ class FitData:
         """Ranking of the mixture with the first weights in the videos of `one_V` and the second in the others."""
         inside = np.zeros(self.boxes.n_boxes, dtype=bool)
         inside[self.boxes.rows] = one_V[self.boxes.video]
-        first, second = (mixture(self.scores, values) for values in weights)
-        first[~inside] = second[~inside]
-        return self.boxes.rank(first)
+        mixed = np.empty(self.scores[0].shape, dtype=np.float32)
+        for values, half in zip(weights, (inside, ~inside), strict=True):
+            mixed[half] = mixture(self.scores, values, np.flatnonzero(half))
+        return self.boxes.rank(mixed)
 
     def _best_of_the_other(self, halves: tuple[Bools, Bools]) -> tuple[float, float]:
         """Mean AP on each half of the member that is best on the other."""
@@ -130,11 +137,16 @@ class FitData:
 
 def without(weights_MC: Floats, member: int) -> Floats:
     """Weights with one member at zero and the others scaled to sum 1; even ones where it had all the weight."""
-    rest = weights_MC.copy()
-    rest[member] = 0.0
-    total = rest.sum(axis=0)
-    even = (np.arange(len(rest)) != member)[:, None] / (len(rest) - 1)
-    return np.where(total > 0, rest / np.where(total > 0, total, 1.0), even)
+    others = np.arange(len(weights_MC)) != member
+    rest = np.zeros_like(weights_MC)
+    rest[others] = renormalised(weights_MC[others])
+    return rest
+
+
+def renormalised(weights_MC: Floats) -> Floats:
+    """Weights of some members scaled to sum 1 in each class; even ones where none has any."""
+    total = weights_MC.sum(axis=0)
+    return np.where(total > 0, weights_MC / np.where(total > 0, total, 1.0), 1.0 / len(weights_MC))
 
 
 def halves_of(videos: Sequence[str], dataset_of: Mapping[str, str]) -> tuple[Bools, Bools] | None:

@@ -13,16 +13,10 @@ import csv
 import json
 import os
 import platform
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 
@@ -32,6 +26,7 @@ from stages.lib.annotations.labelmap import AVA_EVALUATED
 from stages.lib.files import write_text
 from stages.lib.metrics import ava
 from tests.benches.evaluate_files import write_detections, write_label_map, write_truth
+from tests.benches.measured import phases, run_module
 from tests.property.literal_evaluator import literal_frame_map
 
 COMMAND = "make bench-evaluate"
@@ -65,15 +60,6 @@ SIZES = (
     Size("AVA-Kinetics val", 3_000_000, 4.0, True, 500, 63),
     Size("AVA val", 10_000_000, 12.0, False, 64, 897),
 )
-
-
-@dataclass(frozen=True)
-class Run:
-    """Wall-clock seconds, processor seconds and peak memory in GiB of one command."""
-
-    wall: float
-    cpu: float
-    memory: float
 
 
 def main() -> int:
@@ -114,10 +100,14 @@ def _measure(size: Size, n_rows: int, repeats: int, folder: Path) -> str:
         }
         return [word for flag, path in named.items() for word in (f"--{flag}", str(path))]
 
-    best = min((_run(flags(detections)) for _ in range(repeats)), key=lambda run: run.wall)
-    tenth = min((_run(flags(small)) for _ in range(repeats)), key=lambda run: run.wall)
+    best = min(
+        (run_module("stages.evaluate", flags(detections)) for _ in range(repeats)), key=lambda run: run.wall
+    )
+    tenth = min(
+        (run_module("stages.evaluate", flags(small)) for _ in range(repeats)), key=lambda run: run.wall
+    )
     literal, difference = _literal(truth_file, small, folder / "metrics.json")
-    shares = _phases(flags(detections))
+    spent = phases(lambda: plain_command.main(flags(detections)), PHASES)
     detections.unlink()
     source = "its own file" if truth_file == REAL_TRUTH else "generated"
     lines = [
@@ -132,7 +122,7 @@ def _measure(size: Size, n_rows: int, repeats: int, folder: Path) -> str:
         "",
         "| phase | seconds | share |",
         "|---|---|---|",
-        *(f"| {name} | {seconds:.2f} | {100 * share:.0f} % |" for name, seconds, share in shares),
+        *(f"| {name} | {s:.2f} | {100 * s / sum(spent.values()):.0f} % |" for name, s in spent.items()),
         "",
     ]
     return "\n".join(lines)
@@ -147,50 +137,6 @@ def _write_tenth(source: Path, target: Path) -> int:
                 count += 1
                 handle.write(f"{row.rstrip()}{count:07d}\n")
     return count
-
-
-def _run(flags: list[str]) -> Run:
-    """The command in a process of its own."""
-    start = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "stages.evaluate", *flags], stderr=subprocess.PIPE, text=True
-    )
-    assert process.stderr is not None
-    message = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(message)
-    return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 2**20)
-
-
-def _phases(flags: list[str]) -> list[tuple[str, float, float]]:
-    """Seconds and share of each phase of the command, run inside this process, and of what lies between them."""
-    spent: dict[str, float] = {}
-    with ExitStack() as stack:
-        for name, module, function in PHASES:
-            stack.enter_context(_timed(spent, name, module, function))
-        start = time.perf_counter()
-        assert plain_command.main(flags) == 0
-        whole = time.perf_counter() - start
-    spent["the rest"] = whole - sum(spent.values())
-    return [(name, seconds, seconds / whole) for name, seconds in spent.items()]
-
-
-@contextmanager
-def _timed(spent: dict[str, float], name: str, module: Any, function: str) -> Iterator[None]:
-    work: Callable[..., Any] = getattr(module, function)
-
-    def timed(*args: Any, **more: Any) -> Any:
-        start = time.perf_counter()
-        try:
-            return work(*args, **more)
-        finally:
-            spent[name] = spent.get(name, 0.0) + time.perf_counter() - start
-
-    with patch.object(module, function, timed):
-        yield
 
 
 def _literal(truth_file: Path, detections_file: Path, metrics: Path) -> tuple[float, float]:

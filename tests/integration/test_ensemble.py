@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -187,3 +189,166 @@ def test_members_that_do_not_fit_are_refused(
     said = capfd.readouterr().err
     assert "member acar:1 differs" in said and "its keyframes are others" in said and "all shards" in said
     assert not list(tmp_path.glob("*.h5"))
+
+
+def as_csv(path: Path, run: Run, member: str, *, shift: float = 0.0, more: Sequence[str] = ()) -> Path:
+    """A member's detected boxes and probabilities of all data sets as somebody else's csv file."""
+    lines = list(more)
+    for files in run[1][member].values():
+        table, _ = load_predictions(files, "x")
+        boxset = table.boxsets["detected"]
+        scores = boxset.probabilities(tuple(boxset.values), CLASSES.pose_indices(), "logit")
+        for k, (video, ms) in enumerate(table.keyframes.keys()):
+            for row in range(*boxset.boxes.of(k).indices(len(scores))):
+                box = ",".join(f"{side + shift:.6f}" for side in boxset.boxes.boxes[row].tolist())
+                lines += [
+                    f"{video},{ms / 1000:.6f},{box},{number},{score:.9f}"
+                    for number, score in zip(CLASSES.ids, scores[row].tolist(), strict=True)
+                ]
+    path.write_text("\n".join(lines[::-1]) + "\n")
+    return path
+
+
+def with_csv(run: Run, out: Path, file: Path, *members: str, **keys: object) -> int:
+    """The command with the member `theirs` from a file, beside heads."""
+    config = ensemble_config(out, members, csv={"theirs": ""}, **keys)
+    words = [
+        "--config",
+        str(config),
+        "--index",
+        *named(run[0]),
+        "--csv",
+        f"theirs={file}",
+        "--out-dir",
+        str(out),
+    ]
+    for member in members:
+        words += ["--predictions", *(f"{member}={item}" for item in named(run[1][f"{member}:0"]))]
+    return main(words)
+
+
+def test_a_csv_of_a_head_counts_as_the_head(files: Run, tmp_path: Path) -> None:
+    """The same boxes and scores in a file, rows turned around: six decimals of a box make the only difference."""
+    file = as_csv(tmp_path / "their.csv", files, "acar:1")
+    assert with_csv(files, tmp_path / "csv", file, "linear", "acar") == 0
+    assert ensemble(files, tmp_path / "heads") == 0
+    found, expected = (
+        json.loads((tmp_path / name / "weights.json").read_text()) for name in ("csv", "heads")
+    )
+    assert found["members"] == ["linear:0", "acar:0", "theirs"]
+    np.testing.assert_allclose(found["ap"], expected["ap"], atol=1e-9)
+    np.testing.assert_allclose(found["weights"], expected["weights"], atol=1e-9)
+    assert found["ensemble_mean_ap"] == pytest.approx(expected["ensemble_mean_ap"], abs=1e-6)
+    with open_artifact(tmp_path / "csv" / "movies.h5", ENSEMBLE) as artifact:
+        theirs = Fused.read(artifact)
+        assert str(tmp_path) not in json.dumps(dict(artifact.provenance.inputs)) + artifact.provenance.config
+    with open_artifact(tmp_path / "heads" / "movies.h5", ENSEMBLE) as artifact:
+        ours = Fused.read(artifact)
+    for name in ("detected", "truth"):
+        assert len(theirs.boxsets[name].boxes) == len(ours.boxsets[name].boxes)
+    heads = theirs.weights[:2] / theirs.weights[:2].sum(axis=0)
+    expected_truth = np.zeros_like(ours.boxsets["truth"].values["fused"], dtype=float)
+    for weight, member in zip(heads, ("linear:0", "acar:0"), strict=True):
+        boxset = load_predictions(files[1][member]["movies"], "x")[0].boxsets["truth"]
+        expected_truth += weight * boxset.probabilities(tuple(boxset.values), CLASSES.pose_indices(), "logit")
+    np.testing.assert_allclose(theirs.boxsets["truth"].values["fused"], expected_truth, atol=1e-6)
+
+
+def test_csv_files_alone_make_an_ensemble(files: Run, tmp_path: Path) -> None:
+    extra = ["m0,1.017,0.1,0.1,0.3,0.3,80,0.5", "m0,0777,0.1,0.1,0.3,0.3,12,0.5"]
+    file = as_csv(tmp_path / "their.csv", files, "acar:0", more=extra)
+    assert with_csv(files, tmp_path, file) == 0
+    weights = json.loads((tmp_path / "weights.json").read_text())
+    assert ensemble(({**files[0]}, {"acar:0": files[1]["acar:0"]}), tmp_path / "head", "acar") == 0
+    head = json.loads((tmp_path / "head" / "weights.json").read_text())
+    assert weights["mean_ap"] == pytest.approx(head["mean_ap"], abs=1e-9)
+    assert any(note.startswith("theirs: 1 of") and "outside the list" in note for note in weights["notes"])
+    assert any(note.startswith("theirs: 1 of") and "without predictions" in note for note in weights["notes"])
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (
+            "nobody,1.017,0.1,0.1,0.3,0.3,12,0.5",
+            "their.csv:2: video 'nobody' is in none of the data sets",
+        ),
+        ("m0,1.017,0.1,0.1,0.3,0.3,12,1.5", "their.csv:2: "),
+        ("m0,1.017,0.1,0.1,0.3,0.3,12,nan", "their.csv:2: "),
+        ("m0,1.017,0.1,0.1,0.3,12,0.5", "their.csv:2: "),
+    ],
+)
+def test_csv_members_that_are_broken_are_refused_with_their_line(
+    files: Run, tmp_path: Path, capfd: pytest.CaptureFixture[str], row: str, said: str
+) -> None:
+    file = tmp_path / "their.csv"
+    file.write_bytes(f"\ufeffm0,1.017,0.1,0.1,0.3,0.3,12,0.5\r\n{row}\r\n".encode())
+    assert with_csv(files, tmp_path / "out", file, "acar") == 2
+    message = capfd.readouterr().err
+    assert said in message and "Traceback" not in message
+    assert not list((tmp_path / "out").glob("*.h5"))
+
+
+def changed(path: Path, source: Path, change: Callable[[Predictions], Predictions]) -> Path:
+    """A predict artifact with something changed."""
+    with open_artifact(source, PREDICT) as artifact:
+        table = change(Predictions.read(artifact))
+    with write_artifact(path, PREDICT, Provenance("predict", 1, "{}", {})) as writer:
+        table.write(writer)
+    return path
+
+
+def another_map(table: Predictions) -> Predictions:
+    return replace(table, classes=replace(table.classes, ids=(*table.classes.ids[:-1], 80)))
+
+
+def one_view_less(table: Predictions) -> Predictions:
+    boxsets = {}
+    for name, boxset in table.boxsets.items():
+        boxsets[name] = replace(boxset, values=dict(list(boxset.values.items())[1:]))
+    return replace(table, boxsets=boxsets)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (another_map, "another class map than the index"),
+        (one_view_less, "its views are others (detected: s128-flip s144; truth: s128-flip s144, not"),
+    ],
+)
+def test_a_member_with_another_class_map_or_without_a_view_is_refused(
+    files: Run,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    change: Callable[[Predictions], Predictions],
+    said: str,
+) -> None:
+    index, members = files
+    file = changed(tmp_path / "other.h5", members["acar:0"]["clips"][0], change)
+    assert ensemble((index, {**members, "acar:0": {**members["acar:0"], "clips": [file]}}), tmp_path) == 2
+    message = capfd.readouterr().err
+    assert said in message and "acar:0" in message and "clips" in message
+
+
+def test_boxes_in_another_order_are_aligned(files: Run, tmp_path: Path) -> None:
+    """A member that lists the boxes of each keyframe from behind gives the ensemble that it would give otherwise."""
+
+    def turned(table: Predictions) -> Predictions:
+        part = table.boxsets["detected"]
+        splits = part.boxes.row_splits
+        order = np.concatenate([np.arange(a, b)[::-1] for a, b in pairwise(splits)])
+        boxes = replace(part.boxes, boxes=part.boxes.boxes[order], scores=part.boxes.scores[order])
+        values = {view: logits[order] for view, logits in part.values.items()}
+        return replace(
+            table, boxsets={**table.boxsets, "detected": replace(part, boxes=boxes, values=values)}
+        )
+
+    index, members = files
+    file = changed(tmp_path / "turned.h5", members["acar:0"]["clips"][0], turned)
+    assert (
+        ensemble((index, {**members, "acar:0": {**members["acar:0"], "clips": [file]}}), tmp_path / "a") == 0
+    )
+    assert ensemble(files, tmp_path / "b") == 0
+    one, other = (json.loads((tmp_path / name / "weights.json").read_text()) for name in "ab")
+    np.testing.assert_allclose(one["ap"], other["ap"], atol=1e-12)
+    assert one["ensemble_mean_ap"] == pytest.approx(other["ensemble_mean_ap"], abs=1e-6)

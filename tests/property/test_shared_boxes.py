@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from stages.lib.metrics.ava import frame_map
 from stages.lib.metrics.dialects import DIALECTS, Dialect
-from stages.lib.metrics.shared_boxes import SharedBoxes, best_entries, share_boxes
+from stages.lib.metrics.shared_boxes import SharedBoxes, best_entries, descending, share_boxes
 from stages.lib.metrics.tables import DetectionsTable, Truth, detections_from_dense
 from tests.unit.lib.metrics.tables_for_tests import truth_of
 
@@ -105,3 +105,16 @@ def test_the_cap_prefers_the_first_listed_of_equal_scores() -> None:
         [False, False, True, True],
         [True, True, False, False],
     ]
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.sampled_from([0.0, -0.0, 1e-40, 0.25, 1.0, -3.5, -1e-40, np.inf, -np.inf])
+        | st.floats(-9, 9, width=32)
+    )
+)
+def test_descending_is_a_stable_sort(values: list[float]) -> None:
+    for dtype in (np.float32, np.float64):
+        scores = np.array(values, dtype)
+        assert descending(scores).tolist() == sorted(range(len(scores)), key=lambda k: -scores[k])

@@ -103,6 +103,23 @@ def test_a_further_detector_is_only_measured(tmp_path: Path) -> None:
     ]
 
 
+def test_csv_members_are_inputs_and_flags_of_the_ensemble(tmp_path: Path) -> None:
+    """A path stands in no settings file: whoever moves the file to another place keeps the results."""
+    config = read_config("playground")
+    config["ensembles"]["all"]["csv"] = {"theirs": "some where/their.csv"}
+    flow = with_stubs(tmp_path, config)
+    assert "some where/their.csv: no such file" in flow.snakemake("--dry-run", code=2)
+    (tmp_path / "some where").mkdir()
+    (tmp_path / "some where" / "their.csv").write_text("")
+    flow.snakemake("--until", "ensemble")
+    (job,) = [job for job in flow.jobs() if job["stage"] == "ensemble"]
+    assert values(job["words"], "--csv") == ["theirs=some where/their.csv"]
+    assert len(values(job["words"], "--predictions")) == 4 * 3
+    assert "their.csv" not in (tmp_path / "results/playground/config/ensemble/all.json").read_text()
+    (tmp_path / "some where" / "their.csv").write_text("changed")
+    assert flow.counts()["ensemble"] == 1
+
+
 def test_the_playground_is_the_default(tmp_path: Path) -> None:
     flow = with_stubs(tmp_path, {"run": "named-otherwise"})
     assert flow.counts()["pretrain"] == 1

@@ -9,6 +9,7 @@ rule ensemble:
         predictions=lambda wildcards: [
             path for _, folder in members(wildcards.ensemble) for path in shards_of(folder, CONFIG.datasets)
         ],
+        csv=lambda wildcards: list(CONFIG.ensembles[wildcards.ensemble].csv.values()),
     output:
         scores=expand("<results>/ensemble/{{ensemble}}/{dataset}.h5", dataset=CONFIG.datasets),
         weights="<results>/ensemble/{ensemble}/weights.json",
@@ -25,11 +26,7 @@ rule ensemble:
     params:
         sha=sha("ensemble", "ensemble"),
         index=named("index", CONFIG.datasets),
-        predictions=lambda wildcards: [
-            f"{member}={path}"
-            for member, folder in members(wildcards.ensemble)
-            for path in named(folder, CONFIG.datasets)
-        ],
+        members=lambda wildcards: member_words(wildcards.ensemble),
         folder=lambda wildcards, output: str(Path(output[0]).parent),
     shell:
         "python -m stages.ensemble"
@@ -37,6 +34,6 @@ rule ensemble:
         " --config-sha {params.sha}"
         " --refusal {log:q}.refused"
         " --index {params.index:q}"
-        " --predictions {params.predictions:q}"
+        " {params.members:q}"
         " --out-dir {params.folder:q}"
         " > {log:q} 2>&1"

@@ -172,6 +172,15 @@ def members(ensemble):
     return [(member, f"predict/{head}/seed{seed}") for member, (head, seed) in parts]
 
 
+def member_words(ensemble):
+    """The flags that name the files of all members: predictions of heads, and csv files."""
+    heads = [
+        f"{member}={path}" for member, folder in members(ensemble) for path in named(folder, CONFIG.datasets)
+    ]
+    files = [f"{name}={path}" for name, path in CONFIG.ensembles[ensemble].csv.items()]
+    return [*(["--predictions", *heads] if heads else []), *(["--csv", *files] if files else [])]
+
+
 # ---- what is evaluated ----
 
 HEADS = [f"{key}/seed{seed}" for key, head in CONFIG.heads.items() for seed in head.seeds]

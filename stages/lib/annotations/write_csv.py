@@ -25,13 +25,23 @@ def write_detections(
     exact = _exact_times(truth) if truth is not None else {}
     order = _by_keyframe(table.videos, table.video, table.timestamp_ms)
     number = f"%.{decimals}f"
-    line = ",".join(["%s", number, number, number, number, "%d", number])
+    head, tail = ",".join(["%s", *[number] * 4, ""]), f"%d,{number}\n"
     for begin in range(0, len(order), _CHUNK):
         rows = order[begin : begin + _CHUNK]
-        prefixes = _prefixes(table, rows, exact)
-        boxes = table.boxes[rows].astype(np.float64).T.tolist()
-        values = zip(prefixes, *boxes, table.class_id[rows].tolist(), table.score[rows].tolist(), strict=True)
-        stream.write("".join([line % row + "\n" for row in values]))
+        box_of_row, firsts = _same_box(table, rows)
+        boxes = table.boxes[firsts].astype(np.float64).T.tolist()
+        heads = [head % values for values in zip(_prefixes(table, firsts, exact), *boxes, strict=True)]
+        values = zip(box_of_row, table.class_id[rows].tolist(), table.score[rows].tolist(), strict=True)
+        stream.write("".join([heads[box] + tail % (action, score) for box, action, score in values]))
+
+
+def _same_box(table: DetectionsTable, rows: Ints) -> tuple[list[int], Ints]:
+    """For each of the rows the number of its box among those that follow each other, and the first row of each box."""
+    changed = np.ones(len(rows), dtype=bool)
+    changed[1:] = np.any(table.boxes[rows[1:]] != table.boxes[rows[:-1]], axis=1)
+    for column in (table.video[rows], table.timestamp_ms[rows]):
+        changed[1:] |= column[1:] != column[:-1]
+    return (np.cumsum(changed) - 1).tolist(), rows[changed]
 
 
 def spell_seconds(seconds: float) -> str:

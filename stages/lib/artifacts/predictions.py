@@ -24,14 +24,16 @@ FUSED: Final = "fused"
 Floats = NDArray[np.float32]
 
 
-_ROWS: Final = 4096  # boxes averaged together: a block stays in the processor's cache
+_ROWS: Final = 512  # boxes averaged together: a block stays in the processor's cache
 
 
-def _averaged(logits: Sequence[NDArray[np.float64]], poses: Sequence[int], how: str) -> NDArray[np.float64]:
+def _averaged(logits: Sequence[Floats], poses: Sequence[int], how: str) -> NDArray[np.float64]:
     """Probabilities from the mean of logits (N, A), or the mean of their probabilities."""
-    values = [probabilities_numpy(one, poses) for one in logits] if how == "prob" else logits
-    mean = sum(values[1:], values[0]) / len(values)
-    return mean if how == "prob" else probabilities_numpy(mean, poses)
+    total = np.zeros(logits[0].shape)
+    for one in logits:
+        total += probabilities_numpy(one, poses) if how == "prob" else one
+    total /= len(logits)
+    return total if how == "prob" else probabilities_numpy(total, poses)
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class BoxSet:
         out = np.empty(self.values[chosen[0]].shape)
         for begin in range(0, len(out), _ROWS):
             rows = slice(begin, begin + _ROWS)
-            parts = [self.values[view][rows].astype(np.float64) for view in chosen]
+            parts = [self.values[view][rows] for view in chosen]
             out[rows] = parts[0] if FUSED in self.values else _averaged(parts, poses, how)
         return out
 

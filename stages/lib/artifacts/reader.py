@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,10 @@ from stages.lib.errors import StageError
 class Artifact:
     """An open artifact; made by `open_artifact`."""
 
-    def __init__(self, file: h5py.File, path: Path, schema: Schema) -> None:
-        self._file, self.path, self.schema = file, path, schema
+    def __init__(
+        self, file: h5py.File, path: Path, schema: Schema, datasets: Mapping[str, h5py.Dataset]
+    ) -> None:
+        self._file, self.path, self.schema, self._datasets = file, path, schema, datasets
 
     @property
     def fingerprint(self) -> str:
@@ -44,22 +46,18 @@ class Artifact:
 
     def names(self) -> list[str]:
         """Names of all datasets, sorted."""
-        found: list[str] = []
-        self._file.visititems(
-            lambda name, item: found.append(name) if isinstance(item, h5py.Dataset) else None
-        )
-        return sorted(found)
+        return sorted(self._datasets)
 
     def __contains__(self, name: str) -> bool:
         return name in self._file
 
     def dataset(self, name: str) -> h5py.Dataset:
         """A dataset to read rows from."""
-        if name not in self._file:
+        if name not in self._datasets:
             raise StageError(
                 f"dataset {name} is missing", str(self.path), "remove the file and re-run its stage"
             )
-        return self._file[name]
+        return self._datasets[name]
 
     def read(self, name: str) -> NDArray[Any]:
         """A whole dataset; text arrays come back as str objects.
@@ -156,8 +154,8 @@ def open_artifact(
 def _checked(file: h5py.File, path: Path) -> Artifact:
     """The artifact in an open file; damaged metadata, which makes HDF5 raise anything, is refused."""
     try:
-        _check_safe(file, path)
-        artifact = Artifact(file, path, _schema_of(file, path))
+        datasets = _safe_datasets(file, path)
+        artifact = Artifact(file, path, _schema_of(file, path), datasets)
         _check_structure(artifact)
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise StageError(
@@ -194,21 +192,24 @@ def _schema_of(file: h5py.File, path: Path) -> Schema:
     return schema
 
 
-def _check_safe(file: h5py.File, path: Path) -> None:
-    """Refuse links, external or virtual storage, unknown filters and declared sizes beyond what is stored."""
+def _safe_datasets(file: h5py.File, path: Path) -> dict[str, h5py.Dataset]:
+    """All datasets by name; refuses links, external or virtual storage, unknown filters and sizes beyond what is stored."""
     refusal = "do not use this file; re-run its stage"
+    found: dict[str, h5py.Dataset] = {}
 
-    def visit(group: h5py.Group) -> None:
+    def visit(group: h5py.Group, prefix: str) -> None:
         for name in group:
             if not isinstance(group.get(name, getlink=True), h5py.HardLink):
                 raise StageError(f"{group.name}/{name} is a link", str(path), refusal)
             item = group[name]
             if isinstance(item, h5py.Group):
-                visit(item)
+                visit(item, f"{prefix}{name}/")
             elif isinstance(item, h5py.Dataset):
                 _check_dataset(item, path, refusal)
+                found[f"{prefix}{name}"] = item
 
-    visit(file)
+    visit(file, "")
+    return found
 
 
 def _check_dataset(item: h5py.Dataset, path: Path, refusal: str) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from stages.lib.config.base import Section
-from stages.lib.config.types import Split
+from stages.lib.config.types import Key, Split
 
 Member = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}(:[0-9]{1,9})?$")]
 """A head's key, with a seed where it is not 0: ``acar`` or ``acar:1``."""
@@ -18,11 +18,22 @@ WeightRule = Literal["ap", "softmax", "linear", "top-k", "uniform", "greedy", "l
 class EnsembleConfig(Section):
     """A weighted sum of the members' probabilities with weights per class."""
 
-    members: tuple[Member, ...] = Field(min_length=1, description="heads, e.g. acar or acar:1 (seed 1)")
+    members: tuple[Member, ...] = Field(default=(), description="heads, e.g. acar or acar:1 (seed 1)")
+    csv: dict[Key, str] = Field(
+        default={},
+        description="further members: csv files of other people's detections, in the official form, each under a name",
+    )
+    box_iou: float = Field(
+        default=0.7,
+        gt=0,
+        le=1,
+        description="boxes of members that have other boxes than each other are fused from this IoU on",
+    )
     weights: WeightRule = Field(
         default="ap",
-        description="how a member's AP on a class becomes its weight there; or a search: greedy, for the best AP, or "
-        "least-squares, for the least squared error",
+        description="how a member's AP on a class becomes its weight there (ap: proportional; softmax; linear: 0 for the "
+        "worst, 1 for the best; top-k; uniform: all the same); or a search: greedy, for the best AP of the mean, or "
+        "least-squares, for its least squared error",
     )
     power: float = Field(default=1.0, gt=0, description="ap: weight proportional to AP to this power")
     temperature: float = Field(
@@ -46,6 +57,11 @@ class EnsembleConfig(Section):
     def _check_members(self) -> Self:
         named = [member_parts(member) for member in self.members]
         twice = sorted({f"{head}:{seed}" for head, seed in named if named.count((head, seed)) > 1})
+        if not self.members and not self.csv:
+            raise ValueError("no members: name heads under members, or files under csv")
+        both = sorted(set(self.csv) & {head for head, _ in named})
+        if both:
+            raise ValueError(f"members and csv share the name {', '.join(both)}")
         if twice:
             raise ValueError(f"members stand twice: {', '.join(twice)}")
         return self

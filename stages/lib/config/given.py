@@ -67,6 +67,8 @@ def given_paths(config: Config) -> Iterator[tuple[str, str, bool]]:
         if folder:
             yield f"{where}.videos" if data.videos else "videos", folder, True
     yield from _given_weights(config)
+    for name, ensemble in config.ensembles.items():
+        yield from ((f"ensembles.{name}.csv.{member}", path, False) for member, path in ensemble.csv.items())
 
 
 def _given_weights(config: Config) -> Iterator[tuple[str, str, bool]]:

@@ -111,6 +111,11 @@ def _inference_only(backbone: BackboneConfig) -> BackboneConfig:
     return backbone.model_copy(update={"pretrain": None, "weights": "given"})
 
 
+def _unlocated(ensemble: EnsembleConfig) -> EnsembleConfig:
+    """The ensemble without the paths of its csv files, which the command gets as flags."""
+    return ensemble.model_copy(update={"csv": dict.fromkeys(ensemble.csv, "")})
+
+
 def _own_part(world: SynthesizeConfig, dataset: str) -> SynthesizeConfig:
     """The world's configuration without the sizes of the other drawn data set."""
     other = {"clips": ClipsConfig()} if dataset == MOVIES else {"movies": MoviesConfig()}
@@ -165,7 +170,7 @@ def payload(config: Config, stage: str, variant: str) -> Payload:
             )
         case "ensemble":
             return EnsemblePayload(
-                version=version, ensemble=config.ensembles[variant], dialect=config.evaluate
+                version=version, ensemble=_unlocated(config.ensembles[variant]), dialect=config.evaluate
             )
         case "evaluate":
             return EvaluatePayload(version=version, evaluate=config.evaluate)

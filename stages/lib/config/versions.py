@@ -15,7 +15,7 @@ VERSIONS: Final[dict[str, int]] = {
     "bank": 2,
     "train": 2,
     "predict": 3,
-    "ensemble": 2,
+    "ensemble": 3,
     "evaluate": 4,
     "report": 5,
 }

@@ -13,14 +13,18 @@ Bools = NDArray[np.bool_]
 
 
 def average_precision(hits_M: Bools, n_truths: int) -> float:
-    """Area under the all-point curve of detections in rank order; NaN without truths, 0 without detections.
+    """Area under the all-point curve of detections in rank order; NaN without truths, 0 without detections."""
+    return ap_of_ranks(np.flatnonzero(hits_M) + 1, n_truths)
+
+
+def ap_of_ranks(ranks_T: NDArray[np.int64], n_truths: int) -> float:
+    """Area under the all-point curve from the hits' ranks (from 1, ascending); NaN without truths, 0 without hits.
 
     Precision is made monotone from the right (Pascal VOC 2010 on): at the k-th hit it is the best k' / rank' of all
     hits k' >= k, and recall rises by 1 / n_truths there.
     """
     if n_truths == 0:
         return float("nan")
-    ranks_T = np.flatnonzero(hits_M) + 1
     precision_T = np.arange(1, len(ranks_T) + 1) / ranks_T
     envelope_T = np.maximum.accumulate(precision_T[::-1])
     return float(envelope_T.sum() / n_truths)

@@ -13,7 +13,10 @@ Floats = NDArray[np.float64]
 def probabilities_numpy(logits: ArrayLike, pose_indices: Sequence[int]) -> Floats:
     """Probabilities in float64 of logits (..., C): softmax over `pose_indices` together, sigmoid for the rest."""
     values = np.asarray(logits, dtype=np.float64)
-    out = np.exp(np.minimum(values, 0.0)) / (1.0 + np.exp(-np.abs(values)))
+    out = np.exp(-np.abs(values))
+    below = 1.0 + out
+    np.copyto(out, 1.0, where=values >= 0)
+    out /= below
     poses = list(pose_indices)
     if poses:
         shifted = values[..., poses] - values[..., poses].max(axis=-1, keepdims=True)

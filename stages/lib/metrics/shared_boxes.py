@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.lib.metrics.ap import average_precision
+from stages.lib.metrics.ap import ap_of_ranks
 from stages.lib.metrics.dialects import Dialect, dialect_named
 from stages.lib.metrics.keyframes import number_keyframes
 from stages.lib.metrics.matching import best_truths, first_claims
@@ -40,17 +40,17 @@ class Ranking:
 
     def ap(self, videos_V: Bools | None = None) -> Floats:
         """AP (C,) of each class, in the chosen videos only where a mask over them is given; NaN without truth."""
-        entry, counted = np.ones(len(self.hit), dtype=bool), self.truth_class
+        hits = np.flatnonzero(self.hit)
+        counted, before = self.truth_class, np.arange(len(self.hit) + 1)
         if videos_V is not None:
-            entry, counted = videos_V[self.video], self.truth_class[videos_V[self.truth_video]]
+            counted = self.truth_class[videos_V[self.truth_video]]
+            before = np.concatenate([[0], np.cumsum(videos_V[self.video])])
+            hits = hits[videos_V[self.video[hits]]]
         truths = np.bincount(counted, minlength=len(self.splits) - 1)
-        parts = [slice(begin, end) for begin, end in pairwise(self.splits.tolist())]
-        return np.array(
-            [
-                average_precision(self.hit[part][entry[part]], int(n))
-                for part, n in zip(parts, truths, strict=True)
-            ]
-        )
+        bounds = np.searchsorted(hits, self.splits)
+        ranks = before[hits + 1] - np.repeat(before[self.splits[:-1]], np.diff(bounds))
+        parts = [ranks[begin:end] for begin, end in pairwise(bounds.tolist())]
+        return np.array([ap_of_ranks(part, int(n)) for part, n in zip(parts, truths, strict=True)])
 
 
 @dataclass(frozen=True)
@@ -79,15 +79,14 @@ class SharedBoxes:
         scores = self.counting(scores_BC)
         keep_UC = self._kept(scores)
         hit_CU = self._hits(scores, keep_UC)
-        keep_CU = np.ascontiguousarray(keep_UC.T)
+        scores_CU, keep_CU = np.ascontiguousarray(scores.T), np.ascontiguousarray(keep_UC.T)
         hits, boxes = [], []
-        for c in range(len(self.class_ids)):
-            chosen = np.flatnonzero(keep_CU[c])
-            score, hit = scores[chosen, c], hit_CU[c, chosen]
-            deep = np.flatnonzero(score >= score[hit].min()) if hit.any() else np.zeros(0, np.int64)
-            order = deep[np.argsort(-score[deep], kind="stable")]
+        for score, kept, hit in zip(scores_CU, keep_CU, hit_CU, strict=True):
+            last = score[hit].min() if hit.any() else np.inf
+            deep = np.flatnonzero(kept & (score >= last))
+            order = deep[descending(score[deep])]
             hits.append(hit[order])
-            boxes.append(chosen[order])
+            boxes.append(order)
         splits = np.cumsum([0, *(len(one) for one in hits)])
         video = self.video[np.concatenate([np.zeros(0, np.int64), *boxes])]
         hit = np.concatenate([np.zeros(0, dtype=bool), *hits])
@@ -201,6 +200,20 @@ def best_entries(scores_KN: NDArray[np.floating], cap: int) -> Bools:
     room = cap - np.count_nonzero(above, axis=1)[:, None]
     kept[over] = above | (level & (np.cumsum(level, axis=1) <= room))
     return kept
+
+
+def descending(scores_N: NDArray[np.floating]) -> Ints:
+    """Places of scores (N,) in descending order; of equal scores the first listed comes first.
+
+    Float32 is sorted as integers that hold score and place, which is several times as fast as a stable argsort.
+    """
+    if scores_N.dtype != np.float32:
+        return np.argsort(-scores_N, kind="stable")
+    bits = (scores_N + np.float32(0)).view(np.uint32)  # adding zero makes -0 the same as 0
+    falling = np.where(bits >> 31, bits, ~bits & np.uint32(0x7FFFFFFF))
+    keys = falling.astype(np.uint64) << np.uint64(32) | np.arange(len(bits), dtype=np.uint64)
+    keys.sort()
+    return (keys & np.uint64(0xFFFFFFFF)).astype(np.int64)
 
 
 def _pairs(groups_G: Ints, n_classes: int, start_K: Ints) -> tuple[Ints, Ints]:

@@ -1,29 +1,13 @@
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
-
 import numpy as np
 import pytest
 
-from stages.ensemble.core import BoxTable, Prediction, fuse
+from stages.ensemble.core import mixture
 from stages.ensemble.weights import fit_weights
 from stages.lib.config.ensemble import EnsembleConfig, member_parts
-from stages.lib.errors import StageError
-from tests.unit.lib.metrics.tables_for_tests import LEFT, RIGHT
 
 CLASSES = (1, 3, 12)
-TABLE = BoxTable(
-    ("v", "w"),
-    np.array([0, 0, 1], np.int32),
-    np.array([1000, 2000, 1500]),
-    np.array([LEFT, RIGHT, LEFT], np.float32),
-    np.array([0, 2, 2, 3]),
-)
-
-
-def member(name: str, scores: np.ndarray, table: BoxTable = TABLE) -> Prediction:
-    return Prediction(name, "movies", table, CLASSES, scores)
 
 
 def config(n_members: int, **more: object) -> EnsembleConfig:
@@ -71,9 +55,10 @@ def test_fusion_is_the_weighted_sum_in_float64() -> None:
     rng = np.random.default_rng(0)
     scores = rng.random((2, 3, 3)).astype(np.float16)
     weights = fit_weights([[0.1, 0.5, 0.2], [0.3, 0.5, 0.0]], CLASSES, config(2))
-    fused = fuse([member("a", scores[0]), member("b", scores[1])], weights)
+    fused = mixture(scores, weights.values)
     expected = scores[0].astype(float) * weights.values[0] + scores[1].astype(float) * weights.values[1]
-    np.testing.assert_array_equal(fused.scores, expected.astype(np.float32))
+    np.testing.assert_array_equal(fused, expected.astype(np.float32))
+    np.testing.assert_array_equal(mixture(scores, weights.values, np.array([2, 0])), fused[[2, 0]])
 
 
 @pytest.mark.parametrize("rule", ["ap", "softmax", "linear", "top-k", "uniform"])
@@ -82,42 +67,7 @@ def test_an_ensemble_of_equals_is_the_member(rule: str, n_members: int) -> None:
     rng = np.random.default_rng(n_members)
     scores, ap = rng.random((3, 3)), np.tile(rng.random(3), (n_members, 1))
     weights = fit_weights(ap, CLASSES, config(n_members, weights=rule, k=n_members))
-    fused = fuse([member(f"m{k}", scores) for k in range(n_members)], weights)
-    np.testing.assert_allclose(fused.scores, scores, rtol=1e-7)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"boxes": np.array([LEFT, LEFT, LEFT], np.float32)}, "1 of 3 boxes are others, first at v at 1 s"),
-        ({"row_splits": np.array([0, 1, 2, 3])}, "number of boxes is another one, first at v at 1 s"),
-        ({"key_ms": np.array([1000, 2500, 1500])}, "its keyframes are others"),
-        ({"key_video": np.array([0, 1, 1], np.int32)}, "its keyframes are others"),
-        ({"key_video": np.array([1, 1, 0], np.int32), "videos": ("w", "v")}, None),
-    ],
-)
-def test_members_on_other_boxes_are_refused_by_name(change: dict[str, Any], message: str) -> None:
-    other = member("acar:2", np.zeros((3, 3)), replace(TABLE, **change))
-    weights = fit_weights(np.ones((2, 3)), CLASSES, config(2))
-    if message is None:
-        fuse([member("linear", np.zeros((3, 3))), other], weights)
-        return
-    with pytest.raises(StageError, match=message) as caught:
-        fuse([member("linear", np.zeros((3, 3))), other], weights)
-    assert "member acar:2 differs from member linear" in caught.value.what
-
-
-def test_members_of_other_classes_or_data_are_refused() -> None:
-    first, scores = member("a", np.zeros((3, 3))), np.zeros((3, 3))
-    weights = fit_weights(np.ones((2, 3)), CLASSES, config(2))
-    for other, message in (
-        (Prediction("b", "movies", TABLE, (1, 3, 13), scores), "class list"),
-        (Prediction("b", "clips", TABLE, CLASSES, scores), "data set clips"),
-    ):
-        with pytest.raises(StageError, match=message):
-            fuse([first, other], weights)
-    with pytest.raises(StageError, match="without members"):
-        fuse([], weights)
+    np.testing.assert_allclose(mixture([scores] * n_members, weights.values), scores, rtol=1e-7)
 
 
 def test_the_config_names_members_with_seeds() -> None:
@@ -125,3 +75,11 @@ def test_the_config_names_members_with_seeds() -> None:
     for members in (("acar", "acar:0"), ("acar", "acar"), ("Acar",), ("acar:",), ()):
         with pytest.raises(ValueError, match="members"):
             EnsembleConfig(members=members)
+
+
+def test_the_config_takes_csv_files_under_names_of_their_own() -> None:
+    assert EnsembleConfig(csv={"theirs": "their.csv"}).members == ()
+    with pytest.raises(ValueError, match="share the name acar"):
+        EnsembleConfig(members=("acar:1",), csv={"acar": "their.csv"})
+    with pytest.raises(ValueError, match="no members"):
+        EnsembleConfig()
