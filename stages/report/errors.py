@@ -86,9 +86,8 @@ def _causes(tables: Mapping[str, Any]) -> str:
     caption = (
         f"All classes: {whole['truths']:,} truths, {whole['entries']:,} entries judged. Gain: what mAP "
         f"({percent(tables['mAP'])}, dialect {tables['dialect']}) gains when this cause alone is repaired at every rank "
-        "(as TIDE, Bolya et al. 2020, section 3: put right where that hits a truth which nothing else hits, else withdrawn; missed truths "
-        "are forgotten). "
-        "Gains do not add up."
+        "(as TIDE, Bolya et al. 2020, section 3: put right where that hits a truth which nothing else hits, else "
+        "withdrawn; missed truths are forgotten). Gains do not add up."
     )
     return "<h3>Causes</h3>" + table(("cause", "meaning", "errors", "share %", "gain"), rows, caption)
 
