@@ -21,6 +21,7 @@ from stages.lib.config.ensemble import EnsembleConfig
 from stages.lib.errors import StageError
 from stages.lib.files import file_sha
 from stages.lib.progress import track
+from stages.lib.threads import in_threads
 
 Tables = dict[str, dict[str, Predictions]]
 """By data set, then by member."""
@@ -54,16 +55,17 @@ def read_members(
     own: Tables = {}
     views: dict[str, str] = {}
     marks: dict[str, str] = {}
-    for member in track(list(heads), len(heads), "members"):
-        for dataset, paths in heads[member].items():
-            reader = _Averaging(f"{member} on {dataset}", cfg.view_average)
-            table, marks[f"{member}/{dataset}"] = load_predictions(paths, reader.where, reader)
-            _check_classes(table.classes, indexes.get(dataset), reader.where)
-            known = own.setdefault(dataset, {})
-            if known:
-                _check_alike(member, table, reader.views, dataset, next(iter(known.items())), views[dataset])
-            views.setdefault(dataset, reader.views)
-            known[member] = table
+    files = [(member, dataset, paths) for member in heads for dataset, paths in heads[member].items()]
+    read = in_threads(lambda file: _read_head(*file, indexes.get(file[1]), cfg), files)
+    for (member, dataset, _), (table, mark, its_views) in track(
+        zip(files, read, strict=True), len(files), "members"
+    ):
+        marks[f"{member}/{dataset}"] = mark
+        known = own.setdefault(dataset, {})
+        if known:
+            _check_alike(member, table, its_views, dataset, next(iter(known.items())), views[dataset])
+        views.setdefault(dataset, its_views)
+        known[member] = table
     notes: list[str] = []
     for name, path in csvs.items():
         keyframes = {
@@ -77,6 +79,16 @@ def read_members(
             own.setdefault(dataset, {})[name] = table
     shared = {dataset: share_tables(tables, dataset, cfg.box_iou) for dataset, tables in own.items()}
     return Members((*heads, *csvs), own, shared, marks, tuple(notes))
+
+
+def _read_head(
+    member: str, dataset: str, paths: Sequence[Path], index: Index | None, cfg: EnsembleConfig
+) -> tuple[Predictions, str, str]:
+    """A head's table of one data set, its fingerprint, and the names of its views."""
+    reader = _Averaging(f"{member} on {dataset}", cfg.view_average)
+    table, mark = load_predictions(paths, reader.where, reader)
+    _check_classes(table.classes, index, reader.where)
+    return table, mark, reader.views
 
 
 def share_tables(tables: Mapping[str, Predictions], dataset: str, iou: float) -> dict[str, Predictions]:

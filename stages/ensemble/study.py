@@ -19,6 +19,7 @@ from stages.ensemble.weights import Weights, fit_weights
 from stages.lib.config.ensemble import EnsembleConfig
 from stages.lib.metrics.ava import mean_of_defined
 from stages.lib.metrics.shared_boxes import Ranking, SharedBoxes
+from stages.lib.threads import in_threads
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -60,7 +61,7 @@ class FitData:
         """Each member alone."""
         if self.alone:
             return list(self.alone)
-        return [self.boxes.rank(scores) for scores in self.scores]
+        return list(in_threads(self.boxes.rank, self.scores))
 
     def ap(self, videos_V: Bools | None = None) -> Floats:
         """AP (M, C) of the members, on all videos or the chosen ones; NaN without truth."""
@@ -82,14 +83,18 @@ class FitData:
         truths = np.bincount(
             self.boxes.truth_class[chosen[self.boxes.truth_video]], minlength=len(self.boxes.class_ids)
         )
-        weights = np.zeros_like(ap_MC)
-        for c in np.flatnonzero(np.nan_to_num(ap_MC).max(axis=0) > 0).tolist():
+
+        def search(c: int) -> Floats:
             scores_MB = np.stack([scores[rows, c] for scores in counting])
             target = self.boxes.targets(c)[rows]
             if cfg.weights == "greedy":
-                weights[:, c] = greedy_weights(scores_MB, target, int(truths[c]), cfg.rounds)[0]
-            else:
-                weights[:, c] = least_squares_weights(scores_MB, target >= 0)
+                return greedy_weights(scores_MB, target, int(truths[c]), cfg.rounds)[0]
+            return least_squares_weights(scores_MB, target >= 0)
+
+        weights = np.zeros_like(ap_MC)
+        worth_it = np.flatnonzero(np.nan_to_num(ap_MC).max(axis=0) > 0).tolist()
+        for c, column in zip(worth_it, in_threads(search, worth_it), strict=True):
+            weights[:, c] = column
         return weights
 
     def held_out(self, cfg: EnsembleConfig, halves: tuple[Bools, Bools]) -> tuple[HeldOut, list[float]]:
@@ -101,23 +106,26 @@ class FitData:
         one, other = halves
         fitted = [self.fit(cfg, half).values for half in halves]
         uniform = np.full_like(fitted[0], 1.0 / len(self.scores))
-        turned = self._by_half(fitted[::-1], one)
-        held = _means(turned, halves)
+
+        def means(weights: Sequence[Floats]) -> tuple[float, float]:
+            return _means(self._by_half(weights, one), halves)
+
+        in_sample, held, even = in_threads(means, (fitted, fitted[::-1], [uniform, uniform]))
         known = HeldOut(
             videos=(int(one.sum()), int(other.sum())),
-            in_sample=_means(self._by_half(fitted, one), halves),
+            in_sample=in_sample,
             held_out=held,
             best_member=self._best_of_the_other(halves),
-            uniform=_means(self._by_half([uniform, uniform], one), halves),
+            uniform=even,
         )
         if len(self.scores) < 2 or not cfg.leave_one_out:
             return known, []
-        worth = []
-        for m in range(len(self.scores)):
-            lacking = [without(weights, m) for weights in fitted[::-1]]
-            rest = _means(self._by_half(lacking, one), halves)
-            worth.append(float(np.mean(held) - np.mean(rest)))
-        return known, worth
+
+        def mean_without(m: int) -> float:
+            return float(np.mean(means([without(weights, m) for weights in fitted[::-1]])))
+
+        rest = in_threads(mean_without, range(len(self.scores)))
+        return known, [float(np.mean(held)) - mean for mean in rest]
 
     def _by_half(self, weights: Sequence[Floats], one_V: Bools) -> Ranking:
         """Ranking of the mixture with the first weights in the videos of `one_V` and the second in the others."""

@@ -19,7 +19,7 @@ rule ensemble:
         "<benchmarks>/ensemble/{ensemble}.tsv"
     conda:
         "../../environment.yml"
-    threads: 1
+    threads: 2
     resources:
         mem_mb=growing(6000),
         runtime=growing(120),

@@ -144,7 +144,7 @@ def _measured(truth: Truth, sources: list, classes: tuple[int, ...]) -> float:
     found = DetectionsTable(
         ("v",),
         np.zeros(len(rows), np.int32),
-        np.array([r[0] for r in rows]),
+        np.array([1000 * r[0] for r in rows]),
         np.array([r[1] for r in rows], np.float64),
         np.array([r[2] for r in rows], np.int32),
         np.array([r[3] for r in rows], np.float64),
