@@ -10,6 +10,7 @@ cache. The phases are timed in a second run; the searches, the members' worth an
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
 import tempfile
@@ -32,7 +33,7 @@ from stages.lib.config.evaluate import EvaluateConfig
 from stages.lib.config.load import canonical_json
 from stages.lib.config.payloads import EnsemblePayload, EvaluatePayload, Payload
 from stages.lib.config.versions import VERSIONS
-from stages.lib.files import write_text
+from stages.lib.files import write_json, write_text
 from tests.benches.ensemble_files import FULL, QUICK, VIEWS, Part, write_world
 from tests.benches.measured import Run, phases, run_module
 
@@ -59,6 +60,14 @@ class World:
     folder: Path
     parts: tuple[Part, ...]
     members: int
+
+    def made(self) -> tuple[dict[str, int], int]:
+        """Boxes of each data set and bytes of all predictions; what is not there yet is generated."""
+        note = self.folder / "made.json"
+        if not note.is_file():
+            write_json(note, write_world(self.folder, self.parts, self.members))
+        boxes, size = json.loads(note.read_text())
+        return boxes, size
 
     def files(self, name: str) -> list[str]:
         """DATASET=FILE of the index or of a member, by its number."""
@@ -103,12 +112,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--quick", action="store_true", help="small; nothing is written")
     parser.add_argument("--out", type=Path, default=Path("docs/bench-ensemble.md"))
+    parser.add_argument(
+        "--folder", type=Path, help="generated files are kept here, and used again (default: none are)"
+    )
     args = parser.parse_args(argv)
-    load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
-        world = World(Path(folder), QUICK if args.quick else FULL, 3 if args.quick else MEMBERS)
-        boxes, size = write_world(world.folder, world.parts, world.members)
+        world = World(
+            args.folder or Path(folder), QUICK if args.quick else FULL, 3 if args.quick else MEMBERS
+        )
+        boxes, size = world.made()
         world.warm()
+        load = os.getloadavg()[0]
         runs = (
             run_module("stages.ensemble", world.ensemble("ap", leave_one_out=False)),
             run_module("stages.evaluate", world.evaluate()),
@@ -116,6 +130,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         texts = [_page(world, boxes, size, runs, load)]
         for part in (_phases, _apart):
             print(texts[-1], flush=True)
+            if not args.quick:
+                write_text(args.out, "".join(texts))
             texts.append(part(world))
     print(texts[-1])
     if not args.quick:
@@ -140,7 +156,7 @@ def _page(world: World, boxes: dict[str, int], size: int, runs: tuple[Run, Run],
 
 Made by `{COMMAND}` on {machine}, numpy {np.__version__}, with a load of {load:.1f} from other work when it began.
 {world.members} members x {len(VIEWS)} views, {keyframes:,} keyframes, {sum(boxes.values()):,} boxes x 60 classes:
-{size / 1e9:.1f} GB of float16 logits in {files:,} files; page cache warm; one thread.
+{size / 1e9:.1f} GB of float16 logits in {files:,} files; page cache warm; as many threads as processors.
 
 **{wall:.1f} s** and **{memory:.2f} GiB** in all, for {SECONDS:g} s and {MEMORY:g} GiB asked for: {met}.
 
