@@ -131,7 +131,7 @@ def _files(given: Sequence[MemberFile], members: Sequence[str]) -> dict[str, dic
 
 def _averaged(table: Predictions, how: str, where: str) -> Predictions:
     """The same predictions with all views as one matrix of probabilities, in float32; StageError for NaN."""
-    poses = table.classes.pose_indices()
+    poses = table.classes.groups()
     boxsets = {}
     for name, boxset in table.boxsets.items():
         scores = boxset.probabilities(tuple(boxset.values), poses, how).astype(np.float32)

@@ -63,7 +63,7 @@ def _work(args: argparse.Namespace, payload: ReportPayload, text: str) -> dict[s
     predictions, _ = load_predictions(args.predictions, "own videos")
     boxset = predictions.boxset(DETECTED, "own videos")
     classes = predictions.classes
-    probabilities = boxset.probabilities(tuple(boxset.values), classes.pose_indices(), "logit")
+    probabilities = boxset.probabilities(tuple(boxset.values), classes.groups(), "logit")
     stream = io.StringIO()
     write_detections(stream, detections_table(predictions.keyframes, boxset, probabilities, classes.ids))
     write_text(args.out_dir / "detections.csv", stream.getvalue())

@@ -95,7 +95,7 @@ def test_the_fused_scores_are_the_weighted_sum(files: Run, tmp_path: Path) -> No
     for weight, member in zip(fused.weights, fused.members, strict=True):
         table, _ = load_predictions(files[1][member]["movies"], "x")
         boxset = table.boxsets["truth"]
-        expected += weight * boxset.probabilities(tuple(boxset.values), CLASSES.pose_indices(), "logit")
+        expected += weight * boxset.probabilities(tuple(boxset.values), CLASSES.groups(), "logit")
     assert np.allclose(fused.boxsets["truth"].values["fused"], expected, atol=1e-6)
     assert fused.keyframes.video_ids == ("m0", "m1", "m2")
 
@@ -107,7 +107,7 @@ def test_an_ensemble_of_one_is_its_member(files: Run, tmp_path: Path) -> None:
         fused = Fused.read(artifact).boxsets["detected"].values["fused"]
     table, _ = load_predictions(files[1]["acar:0"]["clips"], "x")
     boxset = table.boxsets["detected"]
-    alone = boxset.probabilities(tuple(boxset.values), CLASSES.pose_indices(), "logit")
+    alone = boxset.probabilities(tuple(boxset.values), CLASSES.groups(), "logit")
     assert np.allclose(fused, alone, atol=1e-6)
 
 
