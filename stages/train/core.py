@@ -58,7 +58,10 @@ class Record:
 
 @dataclass(frozen=True)
 class Task:
-    """What a head is trained on: samples, the map table their owners point into, the bank, the groups of classes of a softmax."""
+    """What a head is trained on: samples, the map table their owners point into, the bank.
+
+    `exclusive` are the groups of classes that share a softmax.
+    """
 
     samples: Samples
     maps: MapTable
