@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import TextIO
 
 import numpy as np
@@ -32,6 +33,37 @@ def write_detections(
         boxes = table.boxes[rows].astype(np.float64).T.tolist()
         values = zip(prefixes, *boxes, table.class_id[rows].tolist(), table.score[rows].tolist(), strict=True)
         stream.write("".join([line % row + "\n" for row in values]))
+
+
+def write_truth(stream: TextIO, truth: Truth) -> None:
+    """Writes ground truth by video name, then time, so that reading it gives the same table to the last bit.
+
+    Rows have 8 columns, or 7 where there is no person id; keyframes without rows have 2.
+    """
+    order = _by_keyframe(truth.videos, truth.video, truth.timestamp_ms)
+    boxes, classes, persons = truth.boxes.tolist(), truth.class_id.tolist(), truth.person_id.tolist()
+    rows: dict[tuple[str, int], list[int]] = {}
+    for row in order.tolist():
+        key = (truth.videos[truth.video[row]], int(truth.timestamp_ms[row]))
+        rows.setdefault(key, []).append(row)
+    for key, seconds in sorted(_exact_times(truth).items()):
+        prefix = f"{key[0]},{spell_exactly(seconds)}"
+        if key not in rows:
+            stream.write(prefix + "\n")
+        for row in rows.get(key, ()):
+            person = [str(persons[row])] if persons[row] >= 0 else []
+            cells = [*map(plain_decimal, boxes[row]), str(classes[row]), *person]
+            stream.write(",".join([prefix, *cells]) + "\n")
+
+
+def plain_decimal(value: float) -> str:
+    """The shortest decimal number, without exponent, that reads as this float."""
+    return format(Decimal(repr(float(value))), "f")
+
+
+def spell_exactly(seconds: float) -> str:
+    """A timestamp as AVA writes it where it is whole (`0902`), with all its decimals otherwise."""
+    return f"{int(seconds):04d}" if seconds == int(seconds) else plain_decimal(seconds)
 
 
 def spell_seconds(seconds: float) -> str:
