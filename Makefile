@@ -1,4 +1,6 @@
 # make demo     the whole chain on the drawn playground, from videos to a report (about a quarter of an hour)
+# make videos DIR=...    detected people and actions of any folder of videos: a page, annotated videos, csv and json
+#                        (BOXES=FILE.csv: person boxes of your own; EVERY=0.5: seconds between keyframes; CONFIG=...: other weights)
 # make test     format, lint, types, and all fast tests
 # make leak-study    does a person's own box betray a label it must not? Writes docs/leak-study.md (some minutes)
 # make relation-study    do relations and memory do what they claim? Writes docs/relation-study.md (about an hour; QUICK=1: a few minutes)
@@ -11,7 +13,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 BENCHES := bench-extract bench-bank bench-evaluate
-.PHONY: help demo test check pytest leak-study relation-study $(BENCHES) environment clean-results
+.PHONY: help demo videos test check pytest leak-study relation-study $(BENCHES) environment clean-results
 .DELETE_ON_ERROR:
 
 # PYTHON=... chooses the interpreter; else the first of these that is new enough and not too new.
@@ -53,6 +55,15 @@ demo: $(STAMP)
 	@echo
 	@echo "Report: $(RUN)/report/report.html"
 	@if [ -f $(RUN)/report/table.txt ]; then cat $(RUN)/report/table.txt; fi
+
+# Words with spaces, quotes and the like reach snakemake as they are: through the environment, not the command's text.
+CONFIG ?= configs/own-videos.yaml
+export DIR BOXES EVERY CONFIG
+videos: $(STAMP)
+	@if [ -z "$$DIR" ]; then echo "Say which folder: make videos DIR=/path/to/my/videos" >&2; exit 2; fi
+	@snakemake --cores all --configfile "$$CONFIG" --config "videos=$$DIR" $${BOXES:+"boxes=$$BOXES"} $${EVERY:+"every=$$EVERY"}
+	@echo
+	@echo "Page: results/own-videos/annotate/own/index.html"
 
 test: check pytest
 

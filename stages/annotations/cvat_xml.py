@@ -105,7 +105,7 @@ def _write_box(
         for name, side, length in sides
     }
     flags = {"keyframe": "1", "outside": str(int(outside)), "occluded": "0", "z_order": "0"}
-    return ET.SubElement(element, "box", frame=str(frame), **flags, **corners)
+    return ET.SubElement(element, "box", {"frame": str(frame), **flags, **corners})
 
 
 def _write_meta(

@@ -17,5 +17,5 @@ VERSIONS: Final[dict[str, int]] = {
     "predict": 3,
     "ensemble": 2,
     "evaluate": 3,
-    "report": 4,
+    "report": 5,
 }
