@@ -56,12 +56,15 @@ demo: $(STAMP)
 	@echo "Report: $(RUN)/report/report.html"
 	@if [ -f $(RUN)/report/table.txt ]; then cat $(RUN)/report/table.txt; fi
 
-# Words with spaces, quotes and the like reach snakemake as they are: through the environment, not the command's text.
+# What is given goes through the environment and, as quoted yaml, to snakemake: any name of a folder will do.
 CONFIG ?= configs/own-videos.yaml
-export DIR BOXES EVERY CONFIG
+export DIR BOXES EVERY
 videos: $(STAMP)
-	@if [ -z "$$DIR" ]; then echo "Say which folder: make videos DIR=/path/to/my/videos" >&2; exit 2; fi
-	@snakemake --cores all --configfile "$$CONFIG" --config "videos=$$DIR" $${BOXES:+"boxes=$$BOXES"} $${EVERY:+"every=$$EVERY"}
+	@if [ -z "$$DIR" ]; then echo "Say which folder: make videos DIR=/path/to/my/videos" >&2; exit 2; fi; \
+	q="'"; words=("videos=$$q$${DIR//$$q/$$q$$q}$$q"); \
+	if [ -n "$$BOXES" ]; then words+=("boxes=$$q$${BOXES//$$q/$$q$$q}$$q"); fi; \
+	if [ -n "$$EVERY" ]; then words+=("every=$$EVERY"); fi; \
+	snakemake --cores all --configfile "$(CONFIG)" --config "$${words[@]}"
 	@echo
 	@echo "Page: results/own-videos/annotate/own/index.html"
 
