@@ -1,4 +1,6 @@
 # make demo     the whole chain on the drawn playground, from videos to a report (about a quarter of an hour)
+# make videos DIR=...    detected people and actions of any folder of videos: a page, annotated videos, csv and json
+#                        (BOXES=FILE.csv: person boxes of your own; EVERY=0.5: seconds between keyframes; CONFIG=...: other weights)
 # make test     format, lint, types, and all fast tests
 # make leak-study    does a person's own box betray a label it must not? Writes docs/leak-study.md (some minutes)
 # make relation-study    do relations and memory do what they claim? Writes docs/relation-study.md (about an hour; QUICK=1: a few minutes)
@@ -12,7 +14,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 BENCHES := bench-extract bench-bank bench-evaluate bench-ensemble
-.PHONY: help demo test check pytest leak-study relation-study $(BENCHES) environment clean-results
+.PHONY: help demo videos test check pytest leak-study relation-study $(BENCHES) environment clean-results
 .DELETE_ON_ERROR:
 
 # PYTHON=... chooses the interpreter; else the first of these that is new enough and not too new.
@@ -54,6 +56,18 @@ demo: $(STAMP)
 	@echo
 	@echo "Report: $(RUN)/report/report.html"
 	@if [ -f $(RUN)/report/table.txt ]; then cat $(RUN)/report/table.txt; fi
+
+# What is given goes through the environment and, as quoted yaml, to snakemake: any name of a folder will do.
+CONFIG ?= configs/own-videos.yaml
+export DIR BOXES EVERY
+videos: $(STAMP)
+	@if [ -z "$$DIR" ]; then echo "Say which folder: make videos DIR=/path/to/my/videos" >&2; exit 2; fi; \
+	q="'"; words=("videos=$$q$${DIR//$$q/$$q$$q}$$q"); \
+	if [ -n "$$BOXES" ]; then words+=("boxes=$$q$${BOXES//$$q/$$q$$q}$$q"); fi; \
+	if [ -n "$$EVERY" ]; then words+=("every=$$EVERY"); fi; \
+	snakemake --cores all --configfile "$(CONFIG)" --config "$${words[@]}"
+	@echo
+	@echo "Page: results/own-videos/annotate/own/index.html"
 
 test: check pytest
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 from torch import Tensor
 
 from stages.lib.models.formats.variant import describe_arch
+from stages.lib.models.headfile import groups_from
 from stages.lib.models.slowfast import find_arch
 
 WIDTH: Final = 100
@@ -38,13 +39,14 @@ def describe_head(tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> di
     """Title and text of everything about a head's file."""
     sizes = {name: facts[name] for name in ("channels", "reduce", "hidden", "depth", "output_kernel")}
     told = ", ".join(f"{name} {size}" for name, size in sizes.items() if size is not None)
-    poses = len(facts.get("pose_indices") or ())
+    groups = groups_from(facts.get("pose_indices")) or ()
+    softmax = " and ".join(f"softmax over {len(group)} poses" for group in groups)
     return {
         "family": "head",
         "kind": str(facts["kind"]) + (" with bias" if facts.get("bias") else ""),
         "sizes": told,
         "classes": _classes(facts["class_names"]),
-        "probabilities": f"softmax over {poses} poses, sigmoids for the rest" if poses else "sigmoids",
+        "probabilities": f"{softmax}, sigmoids for the rest" if groups else "sigmoids",
         "RoIAlign": ("shifted by half a pixel" if facts.get("roi_aligned") else "not shifted")
         + (", a cell is 16 pixels" if facts.get("roi_scale") == "pixels" else ", the frame covers the map"),
         "backbone": str(facts.get("backbone_sha", "the one in the same file"))[:24],

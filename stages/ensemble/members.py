@@ -117,12 +117,12 @@ class _Averaging:
         self.where, self.how, self.views = where, how, ""
 
     def __call__(self, shard: Predictions) -> Predictions:
-        poses = shard.classes.pose_indices()
+        groups = shard.classes.groups()
         named = {name: sorted(views) for name, views in views_of(shard).items()}
         self.views = "; ".join(f"{name}: {' '.join(views)}" for name, views in sorted(named.items()))
         boxsets = {}
         for name, boxset in shard.boxsets.items():
-            scores = boxset.probabilities(tuple(boxset.values), poses, self.how).astype(np.float32)
+            scores = boxset.probabilities(tuple(boxset.values), groups, self.how).astype(np.float32)
             valid = ((scores >= 0) & (scores <= 1)).all(axis=1)
             if not valid.all():
                 broken = f"{int((~valid).sum())} of {len(scores)} boxes of set {name}"

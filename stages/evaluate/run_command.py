@@ -168,7 +168,7 @@ def _scored(data: Dataset, split: str, boxset: str, views: Views) -> Scored:
     place = matching_rows(data.index, rows, data.predictions.keyframes, data.name)
     chosen = data.predictions.boxset(boxset, data.name).take(place)
     classes = data.predictions.classes
-    scores = chosen.probabilities(views.of(chosen, data.name), classes.pose_indices(), views.average)
+    scores = chosen.probabilities(views.of(chosen, data.name), classes.groups(), views.average)
     keyframes = data.predictions.keyframes.take(place)
     table = detections_table(keyframes, chosen, scores, classes.ids)
     return Scored(data.name, truth_table(data.index, rows), table)

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from stages.index.split_files import split_files
+from stages.lib.annotations.labelmap import LabelMap, read_label_map
 from stages.lib.artifacts.provenance import Provenance
 from stages.lib.artifacts.schemas import INDEX
 from stages.lib.artifacts.tables import ROLE_EVAL, ROLE_EXCLUDED, ROLE_TRAIN, Classes, Index
@@ -83,7 +84,6 @@ def _annotated(
     from stages.index.core import Annotations, build_index
     from stages.index.keyframes import OutsideError
     from stages.lib.annotations.ava_csv import read_exclusions, read_truth
-    from stages.lib.annotations.labelmap import read_label_map
 
     if args.labelmap is None:
         raise StageError("no class list is given", "--labelmap", "give the pbtxt of the evaluated classes")
@@ -100,7 +100,7 @@ def _annotated(
         _log.info("%s: %s", path, ", ".join(f"{name} {count}" for name, count in vars(read).items() if count))
         parts[split] = Annotations(truth, frozenset(gone))
     try:
-        index, counts = build_index(videos, parts, Classes(labels.ids, labels.names), payload.format)
+        index, counts = build_index(videos, parts, _classes(labels, payload, args.labelmap), payload.format)
     except OutsideError as fault:
         raise StageError(
             fault.what,
@@ -117,7 +117,6 @@ def _own(
     videos: Sequence[Video], payload: IndexPayload, labelmap: Path | None
 ) -> tuple[Index, dict[str, object]]:
     from stages.index.core import own_index
-    from stages.lib.annotations.labelmap import read_label_map
     from stages.lib.video.source import VideoError, open_video
 
     durations: list[float | None] = []
@@ -129,9 +128,21 @@ def _own(
             _log.info("%s: %s", video.name, fault.reason)
             durations.append(None)
     labels = None if labelmap is None else read_label_map(labelmap)
-    classes = Classes(labels.ids, labels.names) if labels else Classes((), ())
+    classes = _classes(labels, payload, labelmap) if labels and labelmap else Classes((), ())
     unreadable = sum(duration is None for duration in durations)
     return own_index(videos, durations, payload.keyframes_every, classes), {"unreadable videos": unreadable}
+
+
+def _classes(labels: LabelMap, payload: IndexPayload, path: Path) -> Classes:
+    """The class map with the configured groups of classes that exclude each other."""
+    if payload.exclusive is None:
+        return Classes(labels.ids, labels.names)
+    foreign = sorted({number for group in payload.exclusive for number in group} - set(labels.ids))
+    if foreign:
+        what = f"datasets.<key>.exclusive names class {foreign[0]}, which the class list lacks"
+        raise StageError(what, str(path), f"use its ids: {', '.join(map(str, labels.ids[:20]))}")
+    groups = tuple(tuple(sorted(labels.ids.index(number) for number in group)) for group in payload.exclusive)
+    return Classes(labels.ids, labels.names, groups)
 
 
 def _videos_sha(videos: Sequence[Video]) -> str:

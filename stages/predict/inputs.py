@@ -39,12 +39,9 @@ def open_views(
 
 
 def class_map(index: Index, trained: TrainedHead, where: str) -> Classes:
-    """The head's class map with its own poses; StageError when the index has another (an index of own videos has none)."""
+    """The head's class map with its own groups; StageError when the index has another (an index of own videos has none)."""
     facts = trained.metadata
-    poses = facts.get("pose_indices")
-    classes = Classes(
-        tuple(facts["class_ids"]), tuple(facts["class_names"]), None if poses is None else tuple(poses)
-    )
+    classes = Classes(tuple(facts["class_ids"]), tuple(facts["class_names"]), trained.exclusive)
     if index.classes.ids and index.classes.ids != classes.ids:
         raise StageError(
             f"the head knows {len(classes.ids)} classes, the index {len(index.classes.ids)} others",

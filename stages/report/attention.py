@@ -70,7 +70,7 @@ def look(
     boxset = predictions.boxset(DETECTED, "--predictions").take(place)
     if maps.view not in boxset.values:
         raise StageError(f"have no view {maps.view}", "--predictions", "give maps and predictions of one run")
-    probabilities = boxset.probabilities([maps.view], predictions.classes.pose_indices(), "logit")
+    probabilities = boxset.probabilities([maps.view], predictions.classes.groups(), "logit")
     people = people_to_show(index, rows, boxset.boxes, probabilities, kinds, count)
     kept = np.array([person.place for person in people], np.int64)
     boxes = boxset.boxes.take(kept)

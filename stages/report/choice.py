@@ -60,7 +60,8 @@ def people_to_show(
     for place in several:
         found += _labelled(index, int(rows[place]), boxes, place, wanted)
     if not found:
-        free = np.delete(np.arange(len(index.classes.ids)), index.classes.pose_indices())
+        posed = [column for group in index.classes.groups() for column in group]
+        free = np.delete(np.arange(len(index.classes.ids)), posed)
         found = [item for place in several for item in _surest(boxes, place, probabilities_NA, free)]
     people = [Shown(*item, float(probabilities_NA[item[1], item[2]])) for item in found]
     taken: dict[int, Shown] = {}

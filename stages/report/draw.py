@@ -23,11 +23,15 @@ _BACK: Final = (18, 20, 26)
 
 @dataclass(frozen=True)
 class Actor:
-    """One person of a keyframe: box, detection score, and (class, name, probability), the likeliest first."""
+    """One person of a keyframe: box, detection score, (class, name, probability), the likeliest first, and its number.
+
+    The number tells who it is over the keyframes of a video; 0: not known.
+    """
 
     box: tuple[float, float, float, float]
     score: float
     actions: tuple[tuple[int, str, float], ...]
+    number: int = 0
 
 
 def class_colour(index: int) -> Colour:
@@ -60,6 +64,8 @@ def _label(canvas: Frame, actor: Actor, letter: float, taken: list[tuple[int, in
     height, width = canvas.shape[:2]
     lines = [(f"{name} {probability:.2f}", class_colour(place)) for place, name, probability in actor.actions]
     lines = lines or [(f"person {actor.score:.2f}", (235, 235, 235))]
+    if actor.number:
+        lines[0] = (f"#{actor.number} {lines[0][0]}", lines[0][1])
     scale, pad = letter / _CAP_HEIGHT, max(2, round(letter * 0.35))
     thick = max(1, round(letter / 9))
     sizes = [cv2.getTextSize(text, _FONT, scale, thick)[0] for text, _ in lines]

@@ -171,7 +171,7 @@ def _pictures_of(
         stored = [stored_frame(*frames[keys[k]]) for k in shown]
     place = matching_rows(index, shown, predictions.keyframes, name)
     boxset = predictions.boxset(DETECTED, name).take(place)
-    probabilities = boxset.probabilities(tuple(boxset.values), predictions.classes.pose_indices(), "logit")
+    probabilities = boxset.probabilities(tuple(boxset.values), predictions.classes.groups(), "logit")
     pictures = []
     for number, k in enumerate(shown):
         time = keys[k][1]

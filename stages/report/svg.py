@@ -61,15 +61,15 @@ def bar_chart(bars: Sequence[Bar], series: Sequence[str], top: float = 1.0) -> s
         if len(series) > 1
         else "".join(series)
     )
-    parts = [_text(left, 14, title, 12, "#5b6575")]
+    parts = [label(left, 14, title, 12, "#5b6575")]
     for tick in range(0, 11, 2):
         x = left + width * tick / 10
-        parts.append(_rule(x, 22, x, height - 18))
-        parts.append(_text(x, height - 4, f"{100 * top * tick / 10:g}", 11, "#5b6575", "middle"))
+        parts.append(rule(x, 22, x, height - 18))
+        parts.append(label(x, height - 4, f"{100 * top * tick / 10:g}", 11, "#5b6575", "middle"))
     for number, bar in enumerate(bars):
         y = 26 + number * step
         parts.append(
-            _text(left - 8, y + thick * len(series) / 2 + 4, _short(bar.name, 26), 12, "#1c2330", "end")
+            label(left - 8, y + thick * len(series) / 2 + 4, shorten(bar.name, 26), 12, "#1c2330", "end")
         )
         for place, value in enumerate(bar.values):
             opacity = 0.35 + 0.65 * (place + 1) / len(bar.values)
@@ -82,8 +82,8 @@ def bar_chart(bars: Sequence[Bar], series: Sequence[str], top: float = 1.0) -> s
         longest = max((value or 0.0 for value in bar.values), default=0.0)
         remark = f"{known[-1] if known else 'no truth'}  {bar.remark}"
         x = left + width * min(longest, top) / top + 6
-        parts.append(_text(x, y + thick * len(series) / 2 + 4, remark, 11, "#5b6575"))
-    return _svg(left + width + right, height, parts)
+        parts.append(label(x, y + thick * len(series) / 2 + 4, remark, 11, "#5b6575"))
+    return drawing(left + width + right, height, parts)
 
 
 def stacked_chart(rows: Sequence[Bar], parts_of: Mapping[str, str]) -> str:
@@ -92,10 +92,10 @@ def stacked_chart(rows: Sequence[Bar], parts_of: Mapping[str, str]) -> str:
     drawn = []
     for tick in range(0, 11, 2):
         x = left + width * tick / 10
-        drawn.append(_text(x, 12, f"{10 * tick}", 11, "#5b6575", "middle"))
+        drawn.append(label(x, 12, f"{10 * tick}", 11, "#5b6575", "middle"))
     for number, row in enumerate(rows):
         x, y = float(left), 20 + number * step
-        drawn.append(_text(left - 8, y + 11, _short(row.name, 26), 12, "#1c2330", "end"))
+        drawn.append(label(left - 8, y + 11, shorten(row.name, 26), 12, "#1c2330", "end"))
         for value, (name, colour) in zip(row.values, parts_of.items(), strict=True):
             length = width * (value or 0.0)
             if length:
@@ -103,8 +103,8 @@ def stacked_chart(rows: Sequence[Bar], parts_of: Mapping[str, str]) -> str:
                 place = f'x="{x:.1f}" y="{y}" width="{length:.1f}" height="{step - 5}"'
                 drawn.append(f'<g>{hint}<rect {place} fill="{colour}"/></g>')
             x += length
-        drawn.append(_text(left + width + 8, y + 11, row.remark, 11, "#5b6575"))
-    return _svg(left + width + right, 24 + step * len(rows), drawn)
+        drawn.append(label(left + width + 8, y + 11, row.remark, 11, "#5b6575"))
+    return drawing(left + width + right, 24 + step * len(rows), drawn)
 
 
 def line_chart(
@@ -127,14 +127,14 @@ def line_chart(
         return left + inner_w * across, top + inner_h * (1 - min(max(up, 0.0), 1.0))
 
     parts = []
-    for tick in _ticks(low_y, high_y):
+    for tick in ticks(low_y, high_y):
         y = place(low_x, tick)[1]
-        parts += [_rule(left, y, width - 12, y), _text(left - 6, y + 4, f"{tick:g}", 11, "#5b6575", "end")]
-    for tick in _ticks(low_x, high_x):
+        parts += [rule(left, y, width - 12, y), label(left - 6, y + 4, f"{tick:g}", 11, "#5b6575", "end")]
+    for tick in ticks(low_x, high_x):
         x = place(tick, low_y)[0]
         parts += [
-            _rule(x, top, x, height - bottom),
-            _text(x, height - bottom + 15, f"{tick:g}", 11, "#5b6575", "middle"),
+            rule(x, top, x, height - bottom),
+            label(x, height - bottom + 15, f"{tick:g}", 11, "#5b6575", "middle"),
         ]
     for number, line in enumerate(drawn):
         points = " ".join(f"{a:.1f},{b:.1f}" for a, b in map(place, line.x, line.y))
@@ -143,16 +143,16 @@ def line_chart(
         if len(line.x) == 1:
             x, y = place(line.x[0], line.y[0])
             parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>')
-    parts.append(_text(left + inner_w / 2, height - 8, x_title, 12, "#1c2330", "middle"))
-    parts.append(_text(left, 9, y_title, 11, "#1c2330"))
+    parts.append(label(left + inner_w / 2, height - 8, x_title, 12, "#1c2330", "middle"))
+    parts.append(label(left, 9, y_title, 11, "#1c2330"))
     beside = 2 if all(len(line.name) <= 26 for line in drawn) else 1
     for number, line in enumerate(drawn):
         x, y = left + (number % beside) * 200, height + 12 + 17 * (number // beside)
         parts.append(
             f'<rect x="{x}" y="{y - 8}" width="14" height="4" fill="{PALETTE[number % len(PALETTE)]}"/>'
         )
-        parts.append(_text(x + 20, y, _short(line.name, 26 if beside == 2 else 54), 12))
-    return _svg(width, height + 10 + 17 * math.ceil(len(drawn) / beside), parts)
+        parts.append(label(x + 20, y, shorten(line.name, 26 if beside == 2 else 54), 12))
+    return drawing(width, height + 10 + 17 * math.ceil(len(drawn) / beside), parts)
 
 
 def heat_map(rows: Sequence[str], columns: Sequence[str], values: Sequence[Sequence[float | None]]) -> str:
@@ -165,11 +165,11 @@ def heat_map(rows: Sequence[str], columns: Sequence[str], values: Sequence[Seque
     parts = []
     for c, name in enumerate(columns):
         x, y = left + cell_w * (c + 0.5), top - 8
-        title = _text(x, y, _short(name, 24), 11, "#1c2330", "start" if aslant else "middle")
+        title = label(x, y, shorten(name, 24), 11, "#1c2330", "start" if aslant else "middle")
         parts.append(f'<g transform="rotate({-lean} {x:.1f} {y:.1f})">{title}</g>' if aslant else title)
     largest = max([value for row in values for value in row if value is not None], default=1.0) or 1.0
     for r, name in enumerate(rows):
-        parts.append(_text(left - 8, top + cell_h * (r + 0.65), _short(name, 26), 12, "#1c2330", "end"))
+        parts.append(label(left - 8, top + cell_h * (r + 0.65), shorten(name, 26), 12, "#1c2330", "end"))
         for c, value in enumerate(values[r]):
             share = (value or 0.0) / largest
             fill = f"rgb({int(247 - 190 * share)},{int(250 - 130 * share)},{int(255 - 75 * share)})"
@@ -179,8 +179,8 @@ def heat_map(rows: Sequence[str], columns: Sequence[str], values: Sequence[Seque
             )
             shown = "–" if value is None else f"{100 * value:.0f}"
             ink = "#fff" if share > 0.8 else "#1c2330"
-            parts.append(_text(x + cell_w / 2 - 1, y + cell_h * 0.62, shown, 11, ink, "middle"))
-    return _svg(left + cell_w * len(columns) + right, top + cell_h * len(rows) + 6, parts)
+            parts.append(label(x + cell_w / 2 - 1, y + cell_h * 0.62, shown, 11, ink, "middle"))
+    return drawing(left + cell_w * len(columns) + right, top + cell_h * len(rows) + 6, parts)
 
 
 def legend(colours: Mapping[str, str]) -> str:
@@ -191,21 +191,21 @@ def legend(colours: Mapping[str, str]) -> str:
     )
 
 
-def _svg(width: float, height: float, parts: Sequence[str]) -> str:
+def drawing(width: float, height: float, parts: Sequence[str]) -> str:
     size = f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}"'
     return f'<svg {size} {_FONT} preserveAspectRatio="xMinYMin meet">{"".join(parts)}</svg>'
 
 
-def _text(x: float, y: float, text: str, size: int, fill: str = "#1c2330", anchor: str = "start") -> str:
+def label(x: float, y: float, text: str, size: int, fill: str = "#1c2330", anchor: str = "start") -> str:
     place = f'x="{x:.1f}" y="{y:.1f}" font-size="{size}" fill="{fill}" text-anchor="{anchor}"'
     return f"<text {place}>{esc(text)}</text>"
 
 
-def _rule(x1: float, y1: float, x2: float, y2: float) -> str:
+def rule(x1: float, y1: float, x2: float, y2: float) -> str:
     return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="#e4e8ee"/>'
 
 
-def _short(text: str, length: int) -> str:
+def shorten(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
@@ -215,7 +215,7 @@ def _range(values: Sequence[float]) -> tuple[float, float]:
     return (low, high) if high > low else (low - 0.5, high + 0.5)
 
 
-def _ticks(low: float, high: float) -> list[float]:
+def ticks(low: float, high: float) -> list[float]:
     """About five round numbers from low to high."""
     raw = (high - low) / 4
     power = 10.0 ** math.floor(math.log10(raw))

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,23 +24,43 @@ class Moments:
     seconds: NDArray[np.float64]
     actors: tuple[tuple[Actor, ...], ...]
 
+    @property
+    def reach(self) -> float:
+        """Seconds for which a keyframe is held to either side: half the usual distance of keyframes."""
+        return 0.5 * float(np.median(np.diff(self.seconds))) if len(self.seconds) > 1 else 0.5
+
+    @property
+    def busiest(self) -> float | None:
+        """Time of the keyframe with the most actions, of equal ones the first; None without keyframes."""
+        counts = [sum(1 + len(actor.actions) for actor in people) for people in self.actors]
+        return float(self.seconds[int(np.argmax(counts))]) if counts else None
+
     def at(self, seconds: float) -> tuple[Actor, ...]:
         """Actors of the nearest keyframe, held for half the usual distance of keyframes to either side."""
         if len(self.seconds) == 0:
             return ()
         nearest = int(np.abs(self.seconds - seconds).argmin())
-        reach = 0.5 * float(np.median(np.diff(self.seconds))) if len(self.seconds) > 1 else 0.5
-        return self.actors[nearest] if abs(float(self.seconds[nearest]) - seconds) <= reach + 1e-6 else ()
+        return (
+            self.actors[nearest] if abs(float(self.seconds[nearest]) - seconds) <= self.reach + 1e-6 else ()
+        )
 
 
 def actors_of(
-    boxset: BoxSet, probabilities_NA: NDArray[np.float64], names: Sequence[str], top: int, least: float
+    boxset: BoxSet,
+    probabilities_NA: NDArray[np.float64],
+    names: Sequence[str],
+    top: int,
+    least: float,
+    numbers: Mapping[int, int] | None = None,
 ) -> tuple[tuple[Actor, ...], ...]:
-    """The actors of each keyframe with up to `top` actions of probability `least` or more."""
+    """The actors of each keyframe with up to `top` actions of probability `least` or more; `numbers` are theirs by box."""
     found = []
     for k in range(len(boxset.boxes.row_splits) - 1):
         rows = range(*boxset.boxes.of(k).indices(len(boxset.boxes)))
-        found.append(tuple(_actor(boxset, n, probabilities_NA[n], names, top, least) for n in rows))
+        people = (_actor(boxset, n, probabilities_NA[n], names, top, least) for n in rows)
+        found.append(
+            tuple(replace(one, number=(numbers or {}).get(n, 0)) for one, n in zip(people, rows, strict=True))
+        )
     return tuple(found)
 
 

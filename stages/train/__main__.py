@@ -53,7 +53,7 @@ def _work(args: argparse.Namespace, payload: TrainPayload, text: str) -> dict[st
             files.shards, head_config.splits, box_score=recipe.box_score, box_iou=recipe.box_iou
         )
         val = validation_samples(files.shards)
-        task = Task(samples, files.maps, files.bank, files.classes.pose_indices(), device)
+        task = Task(samples, files.maps, files.bank, files.classes.groups(), device)
         task.hold(val)
         channels = files.maps.channels() or 0
         scale = input_scale(files.maps, samples.owner_K)

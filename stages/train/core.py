@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from stages.lib.artifacts.tables import Groups
 from stages.lib.config.heads import HeadConfig, RecipeConfig
 from stages.lib.errors import StageError
 from stages.lib.models.augment import jitter_boxes
@@ -57,12 +58,15 @@ class Record:
 
 @dataclass(frozen=True)
 class Task:
-    """What a head is trained on: samples, the map table their owners point into, the bank, the pose classes."""
+    """What a head is trained on: samples, the map table their owners point into, the bank.
+
+    `exclusive` are the groups of classes that share a softmax.
+    """
 
     samples: Samples
     maps: MapTable
     bank: Bank | None
-    pose_indices: tuple[int, ...]
+    exclusive: Groups
     device: torch.device
 
     def hold(self, others: Samples) -> None:
@@ -155,7 +159,7 @@ def _backward(
     total, loss = int(counts.sum()), 0.0
     for grid, group in by_grid(task.maps.grid_K2[samples.owner_K], rows):
         inputs, targets = make_inputs(task, group, grid, rng, recipe.jitter, chosen)
-        part = action_loss(head(inputs), targets, task.pose_indices) * (len(targets) / total)
+        part = action_loss(head(inputs), targets, task.exclusive) * (len(targets) / total)
         torch.autograd.backward(part)
         loss += float(part.detach())
     return loss

@@ -108,6 +108,7 @@ def _canonical(file: Artifact) -> MapReader:
 def _common_classes(tables: Sequence[Index], paths: Sequence[Path]) -> Classes:
     for index, path in zip(tables, paths, strict=True):
         require_equal(index.classes.ids, tables[0].classes.ids, "the class map", path, paths[0])
+        require_equal(index.classes.groups(), tables[0].classes.groups(), "exclusive", path, paths[0])
     if not tables[0].classes.ids:
         raise StageError("the index knows no classes", str(paths[0]), "train on annotated data sets")
     return tables[0].classes

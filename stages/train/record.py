@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from stages.lib.config.payloads import TrainPayload
+from stages.lib.models.headfile import groups_as_json
 from stages.train.core import Record
 from stages.train.inputs import Inputs
 from stages.train.samples import Samples
@@ -33,7 +34,7 @@ def metadata(
         "roi_scale": head.roi_scale,
         "class_ids": list(files.classes.ids),
         "class_names": list(files.classes.names),
-        "pose_indices": list(files.classes.pose_indices()),
+        "pose_indices": groups_as_json(files.classes.groups()),
         "backbone_sha": files.backbone_sha,
         "bank": dict(files.identity) if files.identity else None,
         "memory": head.memory.model_dump(mode="json") if head.memory else None,

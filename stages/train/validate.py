@@ -27,7 +27,7 @@ def truth_box_ap(head: Head, task: Task, samples: Samples, classes: Classes) -> 
     bank = task.bank
     reader = Reader(head, task.maps, task.device, bank.memory if bank else None, bank.slots if bank else 0)
     queries = Queries(samples.owner_K, samples.video_K, samples.time_K, samples.row_splits, samples.boxes_N4)
-    scores_NA = probabilities_numpy(reader.logits(queries, len(classes.ids)), classes.pose_indices())
+    scores_NA = probabilities_numpy(reader.logits(queries, len(classes.ids)), classes.groups())
     videos = [f"{number:08d}" for number in range(int(samples.video_K.max(initial=-1)) + 1)]
     place = (videos, samples.video_K.astype(np.int32), samples.time_K, samples.boxes_N4, samples.row_splits)
     truth = truth_from_dense(*place, samples.labels_NA, classes.ids)

@@ -119,7 +119,7 @@ def _labels(rng: np.random.Generator, count: int) -> NDArray[np.uint8]:
     """A pose for each person, and every other class as often as its place in the list says."""
     often = 0.3 / np.arange(1, len(CLASSES.ids) + 1)
     labels = (rng.random((count, len(often))) < often).astype(np.uint8)
-    poses = np.array(CLASSES.pose_indices())
+    (poses,) = map(np.array, CLASSES.groups())
     labels[:, poses] = 0
     chance = often[poses] / often[poses].sum()
     labels[np.arange(count), rng.choice(poses, count, p=chance)] = 1

@@ -33,6 +33,8 @@ def values_of(schema: Schema) -> dict[str, np.ndarray]:
     """An array for each dataset of a schema, its values fixed by its name's place in the list."""
     arrays = {}
     for seed, (pattern, declared) in enumerate(schema.arrays.items()):
+        if declared.optional:
+            continue
         shape = tuple(_size(axis) for axis in declared.axes.split(","))
         count = int(np.prod(shape))
         numbers = (np.arange(count) * 7 + seed) % 100

@@ -90,8 +90,11 @@ class World:
         return ["--config", str(path), "--device", "cpu"]
 
 
-def index_of(videos: Sequence[Video], seed: int = 0) -> Index:
-    """Keyframes at whole seconds from 1 on, one or two people each; every other video's second 2 has nobody."""
+def index_of(videos: Sequence[Video], seed: int = 0, classes: Classes = CLASSES) -> Index:
+    """Keyframes at whole seconds from 1 on, one or two people each; every other video's second 2 has nobody.
+
+    A person has one of three classes; of further classes the one that stands three places later, where there is one.
+    """
     rng = np.random.default_rng(seed)
     videos = sorted(videos, key=lambda video: video.name)
     video = np.repeat(np.arange(len(videos), dtype=np.int32), [v.seconds for v in videos])
@@ -100,7 +103,11 @@ def index_of(videos: Sequence[Video], seed: int = 0) -> Index:
     n = int(counts.sum())
     corner = np.stack([rng.uniform(0.05, 0.6, n), rng.uniform(0.1, 0.3, n)], axis=1)
     boxes = np.concatenate([corner, corner + np.array([0.25, 0.5])], axis=1).astype(np.float32)
-    labels = np.eye(len(CLASSES.ids), dtype=np.uint8)[rng.integers(0, len(CLASSES.ids), n)]
+    first = rng.integers(0, 3, n)
+    labels = np.zeros((n, len(classes.ids)), np.uint8)
+    labels[np.arange(n), first] = 1
+    further = first + 3 < len(classes.ids)
+    labels[further, first[further] + 3] = 1
     roles = np.array(
         [ROLE_TRAIN | ROLE_BANK | (0 if v.split == "train" else ROLE_EVAL) for v in videos], np.uint8
     )
@@ -114,7 +121,7 @@ def index_of(videos: Sequence[Video], seed: int = 0) -> Index:
         boxes,
         labels,
         np.arange(n, dtype=np.int32),
-        CLASSES,
+        classes,
     )
 
 
@@ -130,11 +137,13 @@ def draw(
     return picture
 
 
-def write_shard(folder: Path, name: str, videos: Sequence[Video], seed: int = 0) -> Shard:
+def write_shard(
+    folder: Path, name: str, videos: Sequence[Video], seed: int = 0, classes: Classes = CLASSES
+) -> Shard:
     """Write index, frames and detections; detections are the truth (score 0.95) and one stray box (0.5) per keyframe."""
     shard = Shard(*(folder / kind / f"{name}.h5" for kind in ("index", "decode", "detect")))
     videos = sorted(videos, key=lambda video: video.name)
-    index = index_of(videos, seed)
+    index = index_of(videos, seed, classes)
     with write_artifact(shard.index, INDEX, Provenance("index", 1, "{}")) as writer:
         index.write(writer)
     _write_frames(shard.decode, index, videos, seed)

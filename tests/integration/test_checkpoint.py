@@ -296,9 +296,9 @@ def test_imported_weights_run_through_extract_and_predict(tmp_path: Path) -> Non
         payload = lw.predict_payload(lw.head_config("linear"))
         assert predict([*world.config("predict", payload), *common, *flags]) == 0
     table, _ = load_predictions([tmp_path / "predict.h5"], "movies")
-    assert table.classes.pose_indices() == ()
+    assert table.classes.groups() == ()
     boxset = table.boxset(DETECTED, "movies")
-    found = boxset.probabilities(("s64",), table.classes.pose_indices(), "logit")
+    found = boxset.probabilities(("s64",), table.classes.groups(), "logit")
     assert len(found) > 0
     with open_artifact(maps) as file:
         assert file.read("views/s64/size").tolist() == [[64, 90]] * 2

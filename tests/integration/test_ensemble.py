@@ -97,7 +97,7 @@ def test_the_fused_scores_are_the_weighted_sum(files: Run, tmp_path: Path) -> No
     for weight, member in zip(fused.weights, fused.members, strict=True):
         table, _ = load_predictions(files[1][member]["movies"], "x")
         boxset = table.boxsets["truth"]
-        expected += weight * boxset.probabilities(tuple(boxset.values), CLASSES.pose_indices(), "logit")
+        expected += weight * boxset.probabilities(tuple(boxset.values), CLASSES.groups(), "logit")
     assert np.allclose(fused.boxsets["truth"].values["fused"], expected, atol=1e-6)
     assert fused.keyframes.video_ids == ("m0", "m1", "m2")
 
@@ -109,7 +109,7 @@ def test_an_ensemble_of_one_is_its_member(files: Run, tmp_path: Path) -> None:
         fused = Fused.read(artifact).boxsets["detected"].values["fused"]
     table, _ = load_predictions(files[1]["acar:0"]["clips"], "x")
     boxset = table.boxsets["detected"]
-    alone = boxset.probabilities(tuple(boxset.values), CLASSES.pose_indices(), "logit")
+    alone = boxset.probabilities(tuple(boxset.values), CLASSES.groups(), "logit")
     assert np.allclose(fused, alone, atol=1e-6)
 
 
@@ -197,7 +197,7 @@ def as_csv(path: Path, run: Run, member: str, *, shift: float = 0.0, more: Seque
     for files in run[1][member].values():
         table, _ = load_predictions(files, "x")
         boxset = table.boxsets["detected"]
-        scores = boxset.probabilities(tuple(boxset.values), CLASSES.pose_indices(), "logit")
+        scores = boxset.probabilities(tuple(boxset.values), CLASSES.groups(), "logit")
         for k, (video, ms) in enumerate(table.keyframes.keys()):
             for row in range(*boxset.boxes.of(k).indices(len(scores))):
                 box = ",".join(f"{side + shift:.6f}" for side in boxset.boxes.boxes[row].tolist())
@@ -250,7 +250,7 @@ def test_a_csv_of_a_head_counts_as_the_head(files: Run, tmp_path: Path) -> None:
     expected_truth = np.zeros_like(ours.boxsets["truth"].values["fused"], dtype=float)
     for weight, member in zip(heads, ("linear:0", "acar:0"), strict=True):
         boxset = load_predictions(files[1][member]["movies"], "x")[0].boxsets["truth"]
-        expected_truth += weight * boxset.probabilities(tuple(boxset.values), CLASSES.pose_indices(), "logit")
+        expected_truth += weight * boxset.probabilities(tuple(boxset.values), CLASSES.groups(), "logit")
     np.testing.assert_allclose(theirs.boxsets["truth"].values["fused"], expected_truth, atol=1e-6)
 
 

@@ -74,6 +74,24 @@ def test_movies_twice_the_same_bytes(tmp_path: Path) -> None:
     assert index.classes.names == ("stand", "watch (a person)")
 
 
+def test_groups_of_exclusive_classes_are_kept_by_place_and_foreign_ids_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = arguments(tmp_path, "ava", MOVIES, train=TRAIN)
+    assert main(words) == 0
+    assert read(tmp_path / "index.h5").classes.exclusive is None
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"exclusive": [[80, 12]]}))
+    assert main(words) == 0
+    assert read(tmp_path / "index.h5").classes.groups() == ((0, 1),)
+    (tmp_path / "config.json").write_text(json.dumps(config | {"exclusive": []}))
+    assert main(words) == 0
+    assert read(tmp_path / "index.h5").classes.groups() == ()
+    (tmp_path / "config.json").write_text(json.dumps(config | {"exclusive": [[12, 13]]}))
+    assert main(words) == 2
+    assert "exclusive names class 13, which the class list lacks" in capsys.readouterr().err
+
+
 def test_an_empty_csv_and_an_empty_shard_are_fine(tmp_path: Path) -> None:
     assert main(arguments(tmp_path, "ava", [], train=TRAIN, test="")) == 0
     assert len(read(tmp_path / "index.h5").keyframes) == 0

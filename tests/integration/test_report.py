@@ -15,6 +15,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from stages.detect.external import parse_boxes
+from stages.detect.names import spellings
 from stages.evaluate.__main__ import main as evaluate_main
 from stages.inspect.__main__ import main as inspect_main
 from stages.lib.annotations.ava_csv import read_detections
@@ -28,6 +30,7 @@ from stages.lib.artifacts.tables import Keyframes
 from stages.lib.artifacts.writer import write_artifact
 from stages.lib.config.payloads import RelationsPayload
 from stages.lib.config.versions import VERSIONS
+from stages.lib.metrics.tables import DetectionsTable
 from stages.lib.models.builders import build_head
 from stages.lib.models.inputs import HeadInput
 from stages.lib.models.runtime import keep_threads
@@ -211,11 +214,16 @@ def test_own_videos_with_odd_names_and_a_broken_one(
     assert videos(tmp_path, world, manifest, "--warn-playground") == 0
     out = tmp_path / "out"
     assert sorted(path.name for path in out.iterdir()) == [
+        "boxes.csv",
         "detections.csv",
+        "detections.json",
+        "index.html",
         "my_film_ü.mp4",
+        "my_film_ü.timeline.svg",
         "notes.txt",
         "skipped.csv",
         "z.mp4",
+        "z.timeline.svg",
     ]
     with open_video(out / "z.mp4", prefer="pyav") as video:
         assert (video.info.width, video.info.height, video.info.frames) == (256, 144, 60)
@@ -234,6 +242,35 @@ def test_own_videos_with_odd_names_and_a_broken_one(
     table, counts = read_detections(out / "detections.csv")
     assert counts.rows == len(table.video) > 0
     assert set(table.videos) <= {"v0", "v1", "v2"}
+    check_listings(out, table, world)
+
+
+def check_listings(out: Path, table: DetectionsTable, world: World) -> None:
+    """The json says what the csv says, the boxes can be given back, the page links to what is there."""
+    found = json.loads((out / "detections.json").read_text())
+    ids = [one["id"] for one in found["classes"]]
+    rows = [
+        (video["video"], round(1000 * moment["seconds"]), *person["box"], ids[k], value)
+        for video in found["videos"]
+        for moment in video["keyframes"]
+        for person in moment["people"]
+        for k, value in enumerate(person["probabilities"])
+    ]
+    listed = zip(table.video, table.timestamp_ms, table.boxes, table.class_id, table.score, strict=True)
+    expected = [(table.videos[v], int(ms), *box, int(k), score) for v, ms, box, k, score in listed]
+    assert sorted(row[:2] + row[6:7] for row in rows) == sorted(row[:2] + row[6:7] for row in expected)
+    assert np.allclose(sorted(row[7] for row in rows), sorted(row[7] for row in expected), atol=2e-6)
+    fates = {video["name"]: video for video in found["videos"]}
+    assert fates["broken <1>.mp4"]["file"] is None
+    assert "cannot be read as a video" in fates["broken <1>.mp4"]["note"]
+    assert (fates["z.mp4"]["file"], fates["z.mp4"]["width"], fates["z.mp4"]["rate"]) == ("z.mp4", 256, 20.0)
+    names = spellings(zip(world.index.keyframes.video_ids, world.index.name, strict=True))
+    back = parse_boxes((out / "boxes.csv").read_text().splitlines(), "boxes.csv", names)
+    assert np.allclose(back.boxes, detected_boxes(world).boxes, atol=1e-6)
+    page = (out / "index.html").read_text()
+    for text in ("my_film_%C3%BC.mp4", "my &quot;film&quot; ü.mp4", "broken &lt;1&gt;.mp4", "Not drawn (1)"):
+        assert text in page
+    assert page.count("<svg ") == page.count("data:image/jpeg;base64,") == 2
 
 
 def test_videos_that_decode_could_not_read_are_listed_with_its_reason(tmp_path: Path) -> None:

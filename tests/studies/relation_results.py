@@ -194,7 +194,7 @@ class Study:
             place = matching_rows(index, rows, predicted.keyframes, dataset)
             chosen = predicted.boxset(boxset, dataset).take(place)
             choice = Views.parse("all" if fused else views)
-            poses = index.classes.pose_indices()
+            poses = index.classes.groups()
             scores = chosen.probabilities(choice.of(chosen, dataset), poses, choice.average)
             found.append(
                 detections_table(predicted.keyframes.take(place), chosen, scores, predicted.classes.ids)

@@ -16,7 +16,7 @@ STAGES = ROOT / "stages"
 FLOOR_0 = {"errors", "files", "geometry", "metrics", "config", "annotations"}
 FLOOR_1 = {"artifacts", "video", "models", "detectors"}
 COMMAND_LINE = {"cli", "progress"}
-TOOLS = {"inspect", "checkpoint"}
+TOOLS = {"annotations", "inspect", "checkpoint"}
 
 PLAIN = {"numpy", "pydantic"}
 LIBRARIES = {

@@ -11,7 +11,7 @@ from pathlib import Path
 sys.path.insert(0, workflow.basedir)
 from stages.lib.config import drawn, sheets
 from stages.lib.config.ensemble import member_parts
-from stages.lib.config.given import check_given, check_records, given_paths, with_boxes
+from stages.lib.config.given import check_given, check_records, given_paths, with_shortcuts
 from stages.lib.config.load import canonical_json, load_config, text_sha
 from stages.lib.config.made import pretrained_backbones, trained_detectors
 from stages.lib.config.payloads import payload
@@ -25,7 +25,7 @@ def refuse(error):
 
 
 try:
-    CONFIG = load_config(with_boxes(config))
+    CONFIG = load_config(with_shortcuts(config))
     check_given(CONFIG)
     RESULTS = f"results/{CONFIG.run}"
     SHARDS = {

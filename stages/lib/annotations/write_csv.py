@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import TextIO
 
 import numpy as np
@@ -42,6 +43,37 @@ def _same_box(table: DetectionsTable, rows: Ints) -> tuple[list[int], Ints]:
     for column in (table.video[rows], table.timestamp_ms[rows]):
         changed[1:] |= column[1:] != column[:-1]
     return (np.cumsum(changed) - 1).tolist(), rows[changed]
+
+
+def write_truth(stream: TextIO, truth: Truth) -> None:
+    """Writes ground truth by video name, then time, so that reading it gives the same table to the last bit.
+
+    Rows have 8 columns, or 7 where there is no person id; keyframes without rows have 2.
+    """
+    order = _by_keyframe(truth.videos, truth.video, truth.timestamp_ms)
+    boxes, classes, persons = truth.boxes.tolist(), truth.class_id.tolist(), truth.person_id.tolist()
+    rows: dict[tuple[str, int], list[int]] = {}
+    for row in order.tolist():
+        key = (truth.videos[truth.video[row]], int(truth.timestamp_ms[row]))
+        rows.setdefault(key, []).append(row)
+    for key, seconds in sorted(_exact_times(truth).items()):
+        prefix = f"{key[0]},{spell_exactly(seconds)}"
+        if key not in rows:
+            stream.write(prefix + "\n")
+        for row in rows.get(key, ()):
+            person = [str(persons[row])] if persons[row] >= 0 else []
+            cells = [*map(plain_decimal, boxes[row]), str(classes[row]), *person]
+            stream.write(",".join([prefix, *cells]) + "\n")
+
+
+def plain_decimal(value: float) -> str:
+    """The shortest decimal number, without exponent, that reads as this float."""
+    return format(Decimal(repr(float(value))), "f")
+
+
+def spell_exactly(seconds: float) -> str:
+    """A timestamp as AVA writes it where it is whole (`0902`), with all its decimals otherwise."""
+    return f"{int(seconds):04d}" if seconds == int(seconds) else plain_decimal(seconds)
 
 
 def spell_seconds(seconds: float) -> str:

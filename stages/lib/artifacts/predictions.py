@@ -6,14 +6,14 @@ K keyframes, N boxes, A classes, M members.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stages.lib.artifacts.reader import Artifact
-from stages.lib.artifacts.tables import Boxes, Classes, Keyframes, ragged_rows
+from stages.lib.artifacts.tables import Boxes, Classes, Groups, Keyframes, ragged_rows
 from stages.lib.artifacts.writer import Writer
 from stages.lib.errors import StageError
 from stages.lib.metrics.probability import probabilities_numpy
@@ -27,13 +27,13 @@ Floats = NDArray[np.float32]
 _ROWS: Final = 512  # boxes averaged together: a block stays in the processor's cache
 
 
-def _averaged(logits: Sequence[Floats], poses: Sequence[int], how: str) -> NDArray[np.float64]:
+def _averaged(logits: Sequence[Floats], groups: Groups, how: str) -> NDArray[np.float64]:
     """Probabilities from the mean of logits (N, A), or the mean of their probabilities."""
     total = np.zeros(logits[0].shape)
     for one in logits:
-        total += probabilities_numpy(one, poses) if how == "prob" else one
+        total += probabilities_numpy(one, groups) if how == "prob" else one
     total /= len(logits)
-    return total if how == "prob" else probabilities_numpy(total, poses)
+    return total if how == "prob" else probabilities_numpy(total, groups)
 
 
 @dataclass(frozen=True)
@@ -43,17 +43,17 @@ class BoxSet:
     boxes: Boxes
     values: Mapping[str, Floats]
 
-    def probabilities(self, views: Sequence[str], poses: Sequence[int], how: str) -> NDArray[np.float64]:
+    def probabilities(self, views: Sequence[str], groups: Groups, how: str) -> NDArray[np.float64]:
         """Probabilities (N, A) averaged over views, as logits or after softmax and sigmoid (spec 9.1).
 
-        `how` is ``logit`` or ``prob``; `poses` are columns that share a softmax. Fused values are kept.
+        `how` is ``logit`` or ``prob``; `groups` are those of columns that share a softmax. Fused values are kept.
         """
         chosen = (FUSED,) if FUSED in self.values else tuple(views)
         out = np.empty(self.values[chosen[0]].shape)
         for begin in range(0, len(out), _ROWS):
             rows = slice(begin, begin + _ROWS)
             parts = [self.values[view][rows] for view in chosen]
-            out[rows] = parts[0] if FUSED in self.values else _averaged(parts, poses, how)
+            out[rows] = parts[0] if FUSED in self.values else _averaged(parts, groups, how)
         return out
 
     def take(self, keyframes: NDArray[np.int64]) -> BoxSet:
@@ -86,8 +86,7 @@ class Predictions:
         """Write a PREDICT artifact."""
         self.keyframes.write(writer)
         self.classes.write(writer)
-        poses = np.isin(np.arange(len(self.classes.ids)), self.classes.pose_indices())
-        writer.put("classes/pose", poses.astype(np.uint8))
+        self.classes.write_groups(writer)
         for name, boxset in sorted(self.boxsets.items()):
             boxset.boxes.write(writer, f"boxsets/{name}/")
             for view, logits_NA in boxset.values.items():
@@ -99,15 +98,13 @@ class Predictions:
     @staticmethod
     def read(artifact: Artifact) -> Predictions:
         """Read a PREDICT artifact."""
-        poses = tuple(np.flatnonzero(artifact.read("classes/pose")).tolist())
-        classes = replace(Classes.read(artifact), poses=poses)
         boxsets = {}
         for name in artifact.group("boxsets"):
             prefix = f"boxsets/{name}/"
             views = artifact.group(f"{prefix}logits")
             boxes = Boxes.read(artifact, prefix)
             boxsets[name] = BoxSet(boxes, {view: artifact.read(f"{prefix}logits/{view}") for view in views})
-        return Predictions(Keyframes.read(artifact), classes, boxsets)
+        return Predictions(Keyframes.read(artifact), Classes.read(artifact), boxsets)
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,16 @@ from stages.lib.errors import StageError
 
 @dataclass(frozen=True)
 class Array:
-    """One dataset: numpy type (`f4`, `i8`, `u1`; `S` is UTF-8 text of any width), axes, meaning, a type allowed as well."""
+    """One dataset: numpy type (`f4`, `i8`, `u1`; `S` is UTF-8 text of any width), axes, meaning, a type allowed as well.
+
+    An optional one is not in every file of the schema.
+    """
 
     dtype: str
     axes: str
     doc: str
     also: str = ""
+    optional: bool = False
 
     def fits(self, shape: tuple[int, ...]) -> bool:
         """Whether an array of this shape has the declared axes; a number among them is a fixed size."""
@@ -70,6 +74,7 @@ _BOXES: Final = {
     "boxes": Array("f4", "N,4", "x1 y1 x2 y2 in [0, 1] of the frame"),
     "scores": Array("f4", "N", "detection score in [0, 1]"),
 }
+_GROUPS: Final = "number of the group of classes that share a softmax, 0 for none"
 
 INDEX: Final = Schema(
     "index",
@@ -91,6 +96,9 @@ INDEX: Final = Schema(
         "truth/person": Array("i4", "N", "person id of the csv, -1 where it has none"),
         "classes/id": Array("i4", "A", "official action ids, ascending"),
         "classes/name": Array("S", "A", "class names"),
+        "classes/pose": Array(
+            "u1", "A", f"{_GROUPS}; not there: AVA's poses (ids up to 14) are one", optional=True
+        ),
     },
 )
 DECODE: Final = Schema(
@@ -153,7 +161,7 @@ PREDICT: Final = Schema(
         **_KEYFRAMES,
         "classes/id": Array("i4", "A", "official action ids, ascending"),
         "classes/name": Array("S", "A", "class names"),
-        "classes/pose": Array("u1", "A", "1 where the class shares a softmax with the others so marked"),
+        "classes/pose": Array("u1", "A", _GROUPS),
         "boxsets/*/row_splits": _BOXES["row_splits"],
         "boxsets/*/boxes": _BOXES["boxes"],
         "boxsets/*/scores": _BOXES["scores"],

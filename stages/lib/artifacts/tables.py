@@ -21,6 +21,9 @@ ROLE_EVAL: Final = 2
 ROLE_BANK: Final = 4
 ROLE_EXCLUDED: Final = 8
 
+Groups = tuple[tuple[int, ...], ...]
+"""Groups of class indices that exclude each other."""
+
 
 @dataclass(frozen=True)
 class Keyframes:
@@ -143,31 +146,47 @@ def ragged_rows(row_splits: NDArray[np.int64], keyframes: NDArray[np.int64]) -> 
 class Classes:
     """The class map: official ids (A,) ascending, and names.
 
-    `poses` are the outputs that share a softmax in the head that answers in these classes; None follows AVA's numbering.
-    It says how a head's logits are meant, not which classes these are, and does not count in comparisons.
+    `exclusive` are the groups of outputs of which a person has one: each shares a softmax; None follows AVA's numbering.
+    It says how logits are meant, not which classes these are, and does not count in comparisons.
     """
 
     ids: tuple[int, ...]
     names: tuple[str, ...]
-    poses: tuple[int, ...] | None = field(default=None, compare=False)
+    exclusive: Groups | None = field(default=None, compare=False)
 
     def write(self, writer: Writer) -> None:
-        """Write both datasets."""
+        """Write ids and names."""
         writer.put("classes/id", np.array(self.ids, np.int32))
         writer.put("classes/name", np.array(self.names, dtype=object))
 
+    def write_groups(self, writer: Writer) -> None:
+        """Write which classes share a softmax: the number of the group of each, 0 for none."""
+        numbers = np.zeros(len(self.ids), np.uint8)
+        for number, group in enumerate(self.groups(), start=1):
+            numbers[list(group)] = number
+        writer.put("classes/pose", numbers)
+
     @staticmethod
     def read(artifact: Artifact) -> Classes:
-        """Read both datasets."""
+        """Read ids and names, and the groups where the artifact has them."""
+        groups = _groups_of(artifact.read("classes/pose")) if "classes/pose" in artifact else None
         return Classes(
-            tuple(artifact.read("classes/id").tolist()), tuple(artifact.read("classes/name").tolist())
+            tuple(artifact.read("classes/id").tolist()), tuple(artifact.read("classes/name").tolist()), groups
         )
 
-    def pose_indices(self) -> tuple[int, ...]:
-        """Indices of the mutually exclusive poses: the head's own, else AVA ids up to 14 (spec of the pose softmax)."""
-        if self.poses is not None:
-            return self.poses
-        return tuple(index for index, number in enumerate(self.ids) if number <= 14)
+    def groups(self) -> Groups:
+        """Indices of the classes that exclude each other, by group: those given, else AVA's poses (ids up to 14)."""
+        if self.exclusive is not None:
+            return self.exclusive
+        poses = tuple(index for index, number in enumerate(self.ids) if number <= 14)
+        return (poses,) if poses else ()
+
+
+def _groups_of(numbers_A: NDArray[np.uint8]) -> Groups:
+    return tuple(
+        tuple(np.flatnonzero(numbers_A == number).tolist())
+        for number in range(1, numbers_A.max(initial=0) + 1)
+    )
 
 
 @dataclass(frozen=True)
@@ -213,6 +232,8 @@ class Index:
         writer.put("truth/labels", self.truth_labels.reshape(len(self.truth_boxes), len(self.classes.ids)))
         writer.put("truth/person", self.truth_person)
         self.classes.write(writer)
+        if self.classes.exclusive is not None:
+            self.classes.write_groups(writer)
 
     @staticmethod
     def read(artifact: Artifact) -> Index:

@@ -38,6 +38,11 @@ class DatasetConfig(Section):
         default={}, description="Kinetics csv of clip-level classes per split (pre-training)"
     )
     labelmap: str | None = Field(default=None, description="pbtxt of the evaluated classes")
+    exclusive: tuple[tuple[int, ...], ...] | None = Field(
+        default=None,
+        description="groups of class ids of which a person does exactly one, e.g. [[1, 2, 3]]: a softmax over each; "
+        "[]: none; default: AVA's poses (ids up to 14)",
+    )
     kinds: str | None = Field(
         default=None, description="csv id,name,kind that groups classes in tables; default: by AVA id"
     )
@@ -66,6 +71,7 @@ class DatasetConfig(Section):
             )
         if not self.synthesized and self.format != "videos" and not (self.sheet and self.labelmap):
             raise ValueError("an annotated data set needs sheet and labelmap")
+        self._check_exclusive()
         if (self.detector is None) == (self.boxes is None):
             raise ValueError("give either detector or boxes, not both and not neither")
         if self.compare_detectors and self.format == "videos":
@@ -73,3 +79,13 @@ class DatasetConfig(Section):
         if self.detector in self.compare_detectors:
             raise ValueError("compare_detectors names further detectors, not the data set's own")
         return self
+
+    def _check_exclusive(self) -> None:
+        listed = [number for group in self.exclusive or () for number in group]
+        if self.exclusive and self.labelmap is None and not self.synthesized:
+            raise ValueError("exclusive names ids of a class list: give labelmap")
+        if any(len(group) < 2 for group in self.exclusive or ()):
+            raise ValueError("a group of exclusive needs two classes or more")
+        twice = sorted({number for number in listed if listed.count(number) > 1})
+        if twice:
+            raise ValueError(f"exclusive names class {twice[0]} twice; a class is in one group at most")

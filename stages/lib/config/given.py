@@ -11,22 +11,28 @@ from stages.lib.config.root import Config
 from stages.lib.errors import StageError
 
 
-def with_boxes(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """The raw configuration with `boxes: FILE` of the top level (`--config boxes=FILE`) put where it belongs.
+def with_shortcuts(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The raw configuration with `boxes: FILE` and `every: SECONDS` of the top level put where they belong.
 
-    It takes the place of the detector of every data set of format videos, which `--config` alone could not remove.
+    They go to every data set of format videos: `boxes` takes the place of the detector, which `--config` alone could not
+    remove, and `every` that of `keyframes_every`.
 
     Raises:
         StageError: there is no such data set.
     """
-    placed = {key: value for key, value in raw.items() if key != "boxes"}
-    if raw.get("boxes") is None or not isinstance(raw.get("datasets"), Mapping):
+    placed = {key: value for key, value in raw.items() if key not in ("boxes", "every")}
+    given: dict[str, Any] = {}
+    if raw.get("boxes") is not None:
+        given |= {"detector": None, "boxes": raw["boxes"]}
+    if raw.get("every") is not None:
+        given["keyframes_every"] = raw["every"]
+    if not given or not isinstance(raw.get("datasets"), Mapping):
         return placed
-    given = {"detector": None, "boxes": raw["boxes"]}
     own = {name: {**data, **given} for name, data in raw["datasets"].items() if _is_own(data)}
     if not own:
-        fix = "use it with configs/own-videos.yaml, or name the csv under datasets.<key>.boxes"
-        raise StageError("boxes are given, but no data set is of format videos", "--config boxes", fix)
+        word, key = ("boxes", "boxes") if "boxes" in given else ("every", "keyframes_every")
+        fix = f"use it with configs/own-videos.yaml, or name it under datasets.<key>.{key}"
+        raise StageError(f"{word} is given, but no data set is of format videos", f"--config {word}", fix)
     placed["datasets"] = {**raw["datasets"], **own}
     return placed
 

@@ -35,6 +35,7 @@ class SynthesizePayload(Payload):
 class IndexPayload(Payload):
     format: Literal["ava", "ava-kinetics", "videos"]
     keyframes_every: float
+    exclusive: tuple[tuple[int, ...], ...] | None = None
 
 
 class DecodePayload(Payload):
@@ -130,7 +131,12 @@ def payload(config: Config, stage: str, variant: str) -> Payload:
             return SynthesizePayload(version=version, synthesize=_own_part(config.synthesize, variant))
         case "index":
             data = config.datasets[variant]
-            return IndexPayload(version=version, format=data.format, keyframes_every=data.keyframes_every)
+            return IndexPayload(
+                version=version,
+                format=data.format,
+                keyframes_every=data.keyframes_every,
+                exclusive=data.exclusive,
+            )
         case "decode":
             return _decode(config, variant)
         case "train_detector":

@@ -91,6 +91,8 @@ class Config(Section):
         _known(f"heads.{key}.init", head.init, self.heads)
         for dataset in head.datasets:
             _known(f"heads.{key}.datasets", dataset, self.datasets)
+        if head.weights is None:
+            self._check_groups(key)
         if head.init and not set(head.seeds) <= set(self.heads[head.init].seeds):
             raise ValueError(
                 f"heads.{key}.seeds: heads.{head.init}, which it starts from, lacks some of these seeds"
@@ -110,6 +112,17 @@ class Config(Section):
         # Given weights bring sizes and pooling of their own, which the stages compare.
         if head.weights is None:
             self._check_fit(key, head, bank, f"banks.{head.memory.bank}")
+
+    def _check_groups(self, key: str) -> None:
+        """A head has one softmax per group, whichever data set a person is from."""
+        names = self.training_sets(key)
+        differing = [
+            name for name in names if self.datasets[name].exclusive != self.datasets[names[0]].exclusive
+        ]
+        if differing:
+            raise ValueError(
+                f"heads.{key}.datasets: {names[0]} and {differing[0]} differ in `exclusive`; give both the same"
+            )
 
     def _check_fit(self, key: str, head: HeadConfig, bank: BankConfig, where: str) -> None:
         """The live actors and the archived ones must be made alike."""

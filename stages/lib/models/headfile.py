@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,21 @@ NEEDED = (
 )
 
 
+def groups_as_json(groups: Sequence[Sequence[int]]) -> list[int] | list[list[int]]:
+    """How the metadata `pose_indices` spells groups: the one of AVA's poses flat, as ever, several as a list of lists."""
+    if len(groups) > 1:
+        return [list(group) for group in groups]
+    return [index for group in groups for index in group]
+
+
+def groups_from(value: Any) -> tuple[tuple[int, ...], ...] | None:
+    """What `groups_as_json` wrote; None for None."""
+    if not value:
+        return None if value is None else ()
+    nested = value if isinstance(value[0], list) else [value]
+    return tuple(tuple(group) for group in nested)
+
+
 @dataclass(frozen=True)
 class TrainedHead:
     """A head in evaluation mode, what its file says about it, and the sha256 of that file."""
@@ -37,6 +52,11 @@ class TrainedHead:
     def kind(self) -> str:
         """linear, acar, linear-afb, acar-afb or acar-acfb."""
         return str(self.metadata["kind"])
+
+    @property
+    def exclusive(self) -> tuple[tuple[int, ...], ...] | None:
+        """Groups of outputs that share a softmax; None where the file, an old one, does not say."""
+        return groups_from(self.metadata.get("pose_indices"))
 
     def require_kind(self, kind: str, where: str) -> None:
         """Raise a StageError unless the head, whose file is `where`, is of this kind."""

@@ -1,4 +1,4 @@
-"""Class probabilities and the training loss: poses exclude each other, all other classes are independent.
+"""Class probabilities and the training loss: classes of a group (the poses) exclude each other, all others are independent.
 
 Shapes: N boxes, K classes. The numpy twin of `probabilities` stands in `stages.lib.metrics`.
 """
@@ -12,31 +12,30 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-def probabilities(logits_NK: Tensor, pose_indices: Sequence[int]) -> Tensor:
-    """Probabilities (N,K) in fp32: softmax over the pose classes, sigmoid over the others."""
+def probabilities(logits_NK: Tensor, groups: Sequence[Sequence[int]]) -> Tensor:
+    """Probabilities (N,K) in fp32: a softmax over the classes of each group, sigmoids over the others."""
     logits = logits_NK.float()
-    pose = list(pose_indices)
-    if not pose:
-        return logits.sigmoid()
-    return logits.sigmoid().index_copy(1, _index(pose, logits), logits[:, pose].softmax(dim=1))
+    out = logits.sigmoid()
+    for group in map(list, groups):
+        out = out.index_copy(1, _index(group, logits), logits[:, group].softmax(dim=1))
+    return out
 
 
-def action_loss(logits_NK: Tensor, targets_NK: Tensor, pose_indices: Sequence[int]) -> Tensor:
+def action_loss(logits_NK: Tensor, targets_NK: Tensor, groups: Sequence[Sequence[int]]) -> Tensor:
     """Binary cross-entropy between `probabilities` and the multi-hot targets, mean over boxes x classes.
 
-    Also the pose part is binary cross-entropy, on the softmax's outputs (ACAR, section 4.1). No boxes give a zero
+    Also the part of a group is binary cross-entropy, on the softmax's outputs (ACAR, section 4.1). No boxes give a zero
     that keeps the graph.
     """
     logits, targets = logits_NK.float(), targets_NK.float()
     if logits.numel() == 0:
         return logits.sum()
-    pose = list(pose_indices)
-    chosen = set(pose)
+    chosen = {index for group in groups for index in group}
     rest = [index for index in range(logits.shape[1]) if index not in chosen]
     total = F.binary_cross_entropy_with_logits(logits[:, rest], targets[:, rest], reduction="sum")
-    if pose:
-        softmax_NP = logits[:, pose].softmax(dim=1).clamp(0.0, 1.0)
-        total = total + F.binary_cross_entropy(softmax_NP, targets[:, pose], reduction="sum")
+    for group in map(list, groups):
+        softmax_NG = logits[:, group].softmax(dim=1).clamp(0.0, 1.0)
+        total = total + F.binary_cross_entropy(softmax_NG, targets[:, group], reduction="sum")
     return total / logits.numel()
 
 

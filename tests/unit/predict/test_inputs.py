@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from stages.lib.artifacts.tables import Classes
+from stages.lib.artifacts.tables import Classes, Groups
 from stages.lib.errors import StageError
 from stages.lib.models.builders import build_head
 from stages.lib.models.headfile import TrainedHead
@@ -22,10 +22,16 @@ def trained(**facts: object) -> TrainedHead:
 
 
 @pytest.mark.parametrize(
-    ("facts", "poses"), [({}, (0, 1)), ({"pose_indices": []}, ()), ({"pose_indices": [1]}, (1,))]
+    ("facts", "poses"),
+    [
+        ({}, ((0, 1),)),
+        ({"pose_indices": []}, ()),
+        ({"pose_indices": [1]}, ((1,),)),
+        ({"pose_indices": [[1], [0, 2]]}, ((1,), (0, 2))),
+    ],
 )
-def test_the_heads_own_poses_are_used(facts: dict[str, object], poses: tuple[int, ...]) -> None:
-    assert class_map(INDEX, trained(**facts), "w").pose_indices() == poses
+def test_the_heads_own_poses_are_used(facts: dict[str, object], poses: Groups) -> None:
+    assert class_map(INDEX, trained(**facts), "w").groups() == poses
 
 
 def test_other_classes_are_refused() -> None:

@@ -93,7 +93,7 @@ def test_people_of_kind_c_come_first() -> None:
 def test_without_kinds_the_surest_come_first() -> None:
     world, rows, boxes, probabilities = scene()
     shown = people_to_show(world.index, rows, boxes, probabilities, {}, 50)
-    assert shown and not {person.column for person in shown} & set(CLASSES.pose_indices())
+    assert shown and not {person.column for person in shown} & set(CLASSES.groups()[0])
     nobody = Boxes.stack([(np.zeros((0, 4)), np.zeros(0))] * len(rows))
     assert people_to_show(world.index, rows, nobody, np.zeros((0, len(CLASSES.ids))), {}, 4) == []
 

@@ -71,7 +71,7 @@ def write_people(path: Path, world: World) -> None:
 def by_hand(config: Config, folder: Path, seed: int) -> tuple[Result, Result]:
     """The ensemble of a seed on test, and there its member that is best on val."""
     root, heads = folder / "results" / config.run, config.ensembles["all"].members
-    poses, ids = CLASSES.pose_indices(), CLASSES.ids
+    poses, ids = CLASSES.groups(), CLASSES.ids
     indexes = {name: load_index(sorted((root / "index" / name).glob("*.h5")), name)[0] for name in WORLDS}
 
     def measured(split: str, heads_weights: dict[str, np.ndarray]) -> Result:

@@ -87,6 +87,13 @@ def test_byte_order_mark_line_ends_and_blank_lines(
         ("a b,902,0,0,1,1,12,1", "video id 'a b'"),
         ("../up,902,0,0,1,1,12,1", "video id '../up'"),
         (f"{'x' * 65},902,0,0,1,1,12,1", "is not made of 1 to 64"),
+        (f"{'x' * 200},902,0,0,1,1,12,1", "is not made of 1 to 64"),
+        ("käse,902,0,0,1,1,12,1", "video id 'käse'"),
+        ("日本,902", "video id '日本'"),
+        ("/etc/passwd,902", "video id '/etc/passwd'"),
+        ("$(touch x),902", "video id '$(touch x)'"),
+        ("a\0b,902", "is not made of 1 to 64"),
+        (".hidden,902", "video id '.hidden'"),
         (",902,0,0,1,1,12,1", "video id ''"),
         ('"v",902,0,0,1,1,12,1', "video id '\"v\"'"),
     ],
@@ -108,6 +115,21 @@ def test_the_line_is_counted_over_block_borders(tmp_path: Path, monkeypatch: pyt
     assert caught.value.where == f"{path}:401"
     truth, counts = read_truth(write(tmp_path, GOOD * 400), AVA)
     assert (counts.rows, counts.duplicates, len(truth.key_ms)) == (400, 399, 1)
+
+
+def test_ids_may_begin_with_dashes_and_underscores_and_keyframes_stand_once(tmp_path: Path) -> None:
+    rows = [
+        "-5KQ66BBWC4,0902",
+        "-5KQ66BBWC4,902.0",
+        "-5KQ66BBWC4,902.0004,0,0,1,1,12,1",
+        "__x,3",
+        "__x,0003",
+        "__x,3",
+    ]
+    truth, counts = read_truth(write(tmp_path, "\n".join(rows)), AVA)
+    keys = [(truth.videos[v], ms) for v, ms in zip(truth.key_video, truth.key_ms, strict=True)]
+    assert keys == [("-5KQ66BBWC4", 902000), ("__x", 3000)]
+    assert (counts.rows, counts.negatives) == (1, 5)
 
 
 def test_a_header_is_called_a_header(tmp_path: Path) -> None:

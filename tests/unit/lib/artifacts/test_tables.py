@@ -75,7 +75,7 @@ def test_splits_of_nothing() -> None:
 
 
 def test_pose_classes_are_those_up_to_id_14() -> None:
-    assert Classes((1, 14, 15, 80), ("a", "b", "c", "d")).pose_indices() == (0, 1)
+    assert Classes((1, 14, 15, 80), ("a", "b", "c", "d")).groups() == ((0, 1),)
 
 
 def test_other_keyframes_are_refused() -> None:
@@ -169,5 +169,5 @@ def test_views_are_averaged_before_or_after_the_activation(how: str) -> None:
 
     rows = [logits["s1"][0].astype(float), logits["s2"][0].astype(float)]
     expected = activate(sum(rows) / 2) if how == "logit" else sum(map(activate, rows)) / 2
-    assert np.allclose(boxset.probabilities(("s1", "s2"), (0, 1), how)[0], expected, atol=1e-12)
-    assert np.allclose(boxset.probabilities(("s2",), (0, 1), how)[0], activate(rows[1]), atol=1e-12)
+    assert np.allclose(boxset.probabilities(("s1", "s2"), ((0, 1),), how)[0], expected, atol=1e-12)
+    assert np.allclose(boxset.probabilities(("s2",), ((0, 1),), how)[0], activate(rows[1]), atol=1e-12)

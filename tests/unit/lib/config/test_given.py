@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.lib.config.given import check_given, check_records, given_paths, with_boxes
+from stages.lib.config.given import check_given, check_records, given_paths, with_shortcuts
 from stages.lib.config.load import load_config
 from stages.lib.errors import StageError
 from tests.unit.lib.config.raw import small
@@ -71,14 +71,25 @@ def test_the_common_folder_of_videos_counts_for_own_videos_only(complete: Path) 
 
 def test_boxes_take_the_place_of_the_detector() -> None:
     raw = small(boxes="people.csv", datasets__own={"format": "videos", "detector": "person"})
-    config = load_config(with_boxes(raw))
+    config = load_config(with_shortcuts(raw))
     assert config.datasets["own"].boxes == "people.csv" and config.datasets["own"].detector is None
     assert config.datasets["films"].detector == "person"
     assert raw["datasets"]["own"]["detector"] == "person", "the given mapping stays as it was"
 
 
 def test_no_boxes_change_nothing() -> None:
-    assert with_boxes(small(boxes=None)) == small()
+    assert with_shortcuts(small(boxes=None)) == small()
+
+
+def test_the_distance_of_keyframes_reaches_own_videos_only() -> None:
+    raw = small(every=0.25, datasets__own={"format": "videos", "detector": "person"})
+    config = load_config(with_shortcuts(raw))
+    assert (config.datasets["own"].keyframes_every, config.datasets["own"].detector) == (0.25, "person")
+    assert config.datasets["films"].keyframes_every == 1.0
+    with pytest.raises(StageError, match="greater than 0"):
+        load_config(with_shortcuts(raw | {"every": 0}))
+    with pytest.raises(StageError, match="every is given, but no data set is of format videos"):
+        with_shortcuts({"every": 1, "datasets": {"films": {"format": "ava"}}})
 
 
 @pytest.fixture

@@ -40,6 +40,7 @@ CHANGES: list[tuple[dict[str, Any], set[str]]] = [
     ({"videos": "elsewhere"}, set()),
     ({"datasets__films__sheet": "other.tsv"}, set()),
     ({"datasets__films__shards": 7}, set()),
+    ({"datasets__films__exclusive": [[1, 2], [5, 9]]}, {"index"}),
     ({"synthesize": {"seed": 1}}, {"synthesize"}),
     ({"decode__jpeg_quality": 80}, {"decode"}),
     ({"decode__rate": 25}, {"decode", "pretrain", "extract"}),

@@ -6,12 +6,23 @@ import pytest
 
 from stages.lib.config.load import load_config
 from stages.lib.errors import StageError
-from tests.unit.lib.config.raw import small
+from tests.unit.lib.config.raw import SMALL, small
 
 HEAD = {"kind": "acar", "backbone": "small"}
 AFB = {"kind": "afb", "backbone": "small"}
 READER = {"kind": "acar-afb", "backbone": "small", "memory": {"bank": "afb"}}
 FAULTS: list[tuple[str, dict[str, Any], str]] = [
+    ("a class in two groups", {"datasets__films__exclusive": [[1, 2], [2, 3]]}, "names class 2 twice"),
+    ("a group of one", {"datasets__films__exclusive": [[1]]}, "needs two classes or more"),
+    ("groups without a list", {"datasets__own__exclusive": [[1, 2]]}, "give labelmap"),
+    (
+        "groups that differ between data sets of one head",
+        {
+            "datasets__other": SMALL["datasets"]["films"] | {"exclusive": []},
+            "heads__linear__datasets": ["films", "other"],
+        },
+        "films and other differ in `exclusive`",
+    ),
     ("detector", {"datasets__films__detector": "none"}, "datasets.films.detector: there is no 'none'"),
     ("data set of a detector", {"detectors__person__dataset": "none"}, "detectors.person.dataset"),
     ("backbone of a head", {"heads__linear__backbone": "none"}, "heads.linear.backbone"),

@@ -9,16 +9,21 @@ import torch
 
 from stages.lib.models.losses import action_loss, probabilities
 
-POSES = (0, 1, 3)
+POSES = ((0, 1, 3),)
+Groups = tuple[tuple[int, ...], ...]
 
 
-def loop_probabilities(row: list[float], poses: tuple[int, ...]) -> list[float]:
-    total = sum(math.exp(row[k]) for k in poses)
-    return [math.exp(v) / total if k in poses else 1 / (1 + math.exp(-v)) for k, v in enumerate(row)]
+def loop_probabilities(row: list[float], groups: Groups) -> list[float]:
+    found = [1 / (1 + math.exp(-value)) for value in row]
+    for group in groups:
+        total = sum(math.exp(row[k]) for k in group)
+        for k in group:
+            found[k] = math.exp(row[k]) / total
+    return found
 
 
-@pytest.mark.parametrize("poses", [(), POSES, (0, 1, 2, 3, 4)])
-def test_equal_loops(poses: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("poses", [(), POSES, ((0, 1, 2, 3, 4),), ((0, 4), (2, 1)), ((3, 1), (0, 2, 4))])
+def test_equal_loops(poses: Groups) -> None:
     torch.manual_seed(0)
     logits, targets = torch.randn(6, 5) * 3, (torch.rand(6, 5) < 0.3).float()
     wanted = [loop_probabilities(row, poses) for row in logits.tolist()]
@@ -32,7 +37,7 @@ def test_equal_loops(poses: tuple[int, ...]) -> None:
 
 
 def test_pose_probabilities_sum_to_one() -> None:
-    found = probabilities(torch.randn(4, 60), range(13))
+    found = probabilities(torch.randn(4, 60), [range(13)])
     torch.testing.assert_close(found[:, :13].sum(dim=1), torch.ones(4))
     assert found.dtype == torch.float32
 
