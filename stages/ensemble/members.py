@@ -71,7 +71,7 @@ def read_members(
         keyframes = {
             d: _keyframes(own.get(d, {}), index) for d, index in indexes.items() if d in own or not heads
         }
-        classes = next(iter(indexes.values())).classes
+        classes = _class_list(indexes, name)
         tables, said = read_csv_member(name, path, keyframes, indexes, classes)
         notes += said
         marks[name] = file_sha(path)
@@ -136,8 +136,16 @@ def _keyframes(known: Mapping[str, Predictions], index: Index) -> Keyframes:
     return next(iter(known.values())).keyframes if known else index.keyframes
 
 
+def _class_list(indexes: Mapping[str, Index], member: str) -> Classes:
+    """The class list of the data sets that have one; own videos may have none."""
+    for index in indexes.values():
+        if index.classes.ids:
+            return index.classes
+    raise StageError("no data set has a class list", f"csv member {member}", "give a data set a labelmap")
+
+
 def _check_classes(classes: Classes, index: Index | None, where: str) -> None:
-    if index is not None and classes != index.classes:
+    if index is not None and index.classes.ids and classes != index.classes:
         what = (
             f"has another class map than the index ({len(classes.ids)} and {len(index.classes.ids)} classes)"
         )

@@ -80,5 +80,8 @@ def file_sha(path: Path) -> str:
 
 
 def is_empty(path: Path) -> bool:
-    """Whether an annotation file holds nothing: a split without videos, which is no fault."""
-    return path.stat().st_size == 0
+    """Whether an annotation file holds nothing: a split without videos, which is no fault. StageError without the file."""
+    try:
+        return path.stat().st_size == 0
+    except OSError as fault:
+        raise StageError(f"cannot be read: {fault.strerror}", str(path), "give an annotation file") from fault

@@ -18,11 +18,6 @@ Ints = NDArray[np.int64]
 Whole = TypeVar("Whole", int, Ints)
 
 
-def to_milliseconds(seconds: ArrayLike) -> Ints:
-    """Seconds as integer milliseconds, rounded half up: the times of artifacts."""
-    return np.floor(np.asarray(seconds, dtype=np.float64) * 1000.0 + 0.5).astype(np.int64)
-
-
 def to_microseconds(seconds: ArrayLike) -> Ints:
     """Seconds (N,) as integer microseconds, those that `%.6f` spells: the one rule by which keyframes are compared."""
     exact = np.asarray(seconds, dtype=np.float64)
@@ -39,6 +34,11 @@ def to_microseconds(seconds: ArrayLike) -> Ints:
 def microseconds_to_milliseconds(microseconds: Whole) -> Whole:
     """The nearest whole milliseconds, halves up."""
     return (microseconds + 500) // 1000
+
+
+def to_milliseconds(seconds: ArrayLike) -> Ints:
+    """Seconds (N,) as integer milliseconds: the microseconds, rounded half up. The times of artifacts."""
+    return microseconds_to_milliseconds(to_microseconds(seconds))
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,8 @@ def test_seconds_become_the_nearest_millisecond() -> None:
         1,
         1799000,
     ]
+    exact_halves = [513.0065, 524.0165, 32.0115]  # real times, whose product with 1000 is below the half
+    assert to_milliseconds(exact_halves).tolist() == [513007, 524017, 32012]
 
 
 @settings(max_examples=500, deadline=None)
