@@ -47,7 +47,15 @@ def _work(args: argparse.Namespace, payload: TrainPayload, text: str) -> dict[st
 
     device, head_config = prepare(args.device, payload.threads, args.seed), payload.head
     with ExitStack() as stack:
-        files = open_inputs(stack, args.index, args.maps, args.detections, args.bank, head_config)
+        files = open_inputs(
+            stack,
+            args.index,
+            args.maps,
+            args.detections,
+            args.bank,
+            head_config,
+            foreign_bank=payload.foreign_bank,
+        )
         recipe = head_config.recipe
         samples = training_samples(
             files.shards, head_config.splits, box_score=recipe.box_score, box_iou=recipe.box_iou

@@ -13,6 +13,7 @@ from stages.lib.config import drawn, sheets
 from stages.lib.config.ensemble import member_parts
 from stages.lib.config.given import check_given, check_records, given_paths, with_boxes
 from stages.lib.config.load import canonical_json, load_config, text_sha
+from stages.lib.config.origins import trained_backbones
 from stages.lib.config.payloads import payload
 from stages.lib.errors import StageError
 
@@ -131,7 +132,8 @@ if GPUS and "gpu" not in workflow.global_resources:
 if GPUS > 1:
     shell.prefix(
         "python() {{ case $2 in"
-        " stages.train_detector|stages.detect|stages.pretrain|stages.extract|stages.bank|stages.train|stages.predict)"
+        " stages.train_detector|stages.detect|stages.pretrain|stages.finetune|stages.extract|stages.bank|stages.train"
+        "|stages.predict)"
         f' command python {shlex.quote(workflow.basedir)}/workflow/claim_gpu.py .snakemake/gpus python "$@";;'
         ' *) command python "$@";; esac; }}; '
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from stages.lib.config.origins import backbones_in_use, trained_backbones
 from stages.lib.config.root import Config
 from stages.lib.config.sheets import shard_name
 
@@ -17,7 +18,7 @@ def made(config: Config) -> dict[str, frozenset[Parts]]:
         (key, shard_name(k, data.shards)) for key, data in config.datasets.items() for k in range(data.shards)
     ]
     seeds = [(key, f"seed{seed}") for key, head in config.heads.items() for seed in head.seeds]
-    backbones = {head.backbone for head in config.heads.values()}
+    trained = [(key, config.backbones[key]) for key in trained_backbones(config)]
     banks = {head.memory.bank for head in config.heads.values() if head.memory}
     parts: dict[str, Iterable[Parts]] = {
         "synthesize": [(key,) for key, data in config.datasets.items() if data.synthesized],
@@ -27,10 +28,11 @@ def made(config: Config) -> dict[str, frozenset[Parts]]:
         "coverage": [(key,) for key in config.annotated],
         "train_detector": [(key,) for key in _trained_detectors(config)],
         "detect": _detections(config, shards),
-        "pretrain": [(key,) for key in backbones if not config.backbones[key].weights],
-        "extract": [(key, *shard) for key in backbones for shard in shards],
+        "pretrain": [(key,) for key, backbone in trained if backbone.pretrain],
+        "finetune": [(key,) for key, backbone in trained if backbone.finetune],
+        "extract": [(key, *shard) for key in backbones_in_use(config) for shard in shards],
         "bank": [(key, *shard) for key in banks for shard in shards],
-        "train": [(key, seed) for key, seed in seeds if not config.heads[key].weights],
+        "train": [(key, seed) for key, seed in seeds if config.is_trained_alone(key)],
         "predict": [(*seed, *shard) for seed in seeds for shard in shards],
         "ensemble": [(key,) for key in config.ensembles],
         "attention": [(key,) for key in config.annotated if config.relation_head],
