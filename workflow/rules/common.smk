@@ -1,6 +1,8 @@
 """What the rules share: the checked configuration, the run's paths, fingerprints, threads and devices. No rules here."""
 
 import functools
+import gc
+import inspect
 import os
 import shlex
 import sys
@@ -16,6 +18,15 @@ from stages.lib.config.load import canonical_json, load_config, text_sha
 from stages.lib.config.origins import trained_backbones
 from stages.lib.config.payloads import payload
 from stages.lib.errors import StageError
+
+# A plan of 20,000 jobs keeps millions of objects that none of the collector's searches frees.
+gc.set_threshold(200_000, 50, 1000)
+
+
+def signed(function):
+    """The function with its signature beside it: Snakemake asks for it several times per job, and would work it out each time."""
+    function.__signature__ = inspect.signature(function)
+    return function
 
 
 def refuse(error):
@@ -82,7 +93,7 @@ def settings(stage, variant):
 
 def sha(stage, wildcard):
     """The fingerprint of the settings of `stage` for the variant that stands in `wildcard`."""
-    return lambda wildcards: text_sha(settings(stage, wildcards[wildcard]))
+    return signed(lambda wildcards: text_sha(settings(stage, wildcards[wildcard])))
 
 
 def expected_settings(stage, variant):
@@ -141,4 +152,4 @@ if GPUS > 1:
 
 def growing(amount):
     """A resource that grows with each attempt."""
-    return lambda wildcards, attempt: amount * attempt
+    return signed(lambda wildcards, attempt: amount * attempt)
