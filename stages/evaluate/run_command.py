@@ -16,6 +16,7 @@ from pathlib import Path
 from stages.evaluate.core import UNION, Scored, evaluate, metrics_json, pool_of
 from stages.evaluate.settings import ALL_VIEWS, Views, flat_results, read_kinds
 from stages.lib.annotations.labelmap import LabelMap, label_map
+from stages.lib.annotations.video_list import read_annotations
 from stages.lib.annotations.write_csv import write_detections
 from stages.lib.artifacts.loading import load_index, load_predictions
 from stages.lib.artifacts.predictions import DETECTED, TRUTH, Fused, Predictions
@@ -25,6 +26,7 @@ from stages.lib.cli import by_name, named_path, parse, run_stage, stage_parser
 from stages.lib.config.payloads import EvaluatePayload
 from stages.lib.errors import StageError
 from stages.lib.files import write_json, write_text
+from stages.lib.metrics.tables import Truth, concat_truths
 from stages.lib.progress import track
 
 
@@ -54,6 +56,13 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--boxsets", nargs="+", default=[DETECTED], choices=[DETECTED, TRUTH])
     parser.add_argument("--splits", nargs="+", default=["val"], help="splits of the index")
     parser.add_argument("--kinds", type=Path, help="csv id,name,kind that groups the classes")
+    parser.add_argument(
+        "--annotations",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="official csv files, whose timestamps the submission repeats to the last digit",
+    )
     parser.add_argument("--name", default="", help="title of the model, kept in metrics.json")
     parser.add_argument("--out-dir", type=Path, required=True)
     args = parse(parser, argv)
@@ -64,6 +73,7 @@ def _work(args: argparse.Namespace, payload: EvaluatePayload, text: str) -> dict
     datasets = _read(by_name(args.index), by_name(args.predictions or args.scores))
     classes = _classes(datasets[0].index.classes, args.kinds)
     choices = [Views.parse(choice) for choice in args.views]
+    official = [read_annotations(path)[0] for path in args.annotations if path.stat().st_size]
     results: dict[str, dict[str, dict[str, object]]] = {}
     skipped: list[str] = []
     per_class: list[tuple[str, str, str, str, dict[str, object]]] = []
@@ -72,7 +82,10 @@ def _work(args: argparse.Namespace, payload: EvaluatePayload, text: str) -> dict
         scored = [_scored(data, split, boxset, views) for data in datasets]
         if boxset == DETECTED and views == choices[-1]:
             _write_submission(
-                args.out_dir / f"submission-{split}.csv", pool_of(scored), payload.evaluate.decimals
+                args.out_dir / f"submission-{split}.csv",
+                pool_of(scored),
+                official,
+                payload.evaluate.decimals,
             )
         scored = [one for one in scored if len(one.truth.key_ms)]
         if not any(len(one.truth.video) for one in scored):
@@ -154,9 +167,11 @@ def _views(predictions: Predictions, views: Views) -> tuple[str, ...]:
     return views.of(first, "predictions") if first else ()
 
 
-def _write_submission(path: Path, pool: Scored, decimals: int) -> None:
+def _write_submission(path: Path, pool: Scored, official: Sequence[Truth], decimals: int) -> None:
+    """Artifacts know milliseconds; official evaluators compare six decimals of a second."""
     stream = io.StringIO()
-    write_detections(stream, pool.detections, truth=pool.truth, decimals=decimals)
+    truth = concat_truths(official) if official else pool.truth
+    write_detections(stream, pool.detections, truth=truth, decimals=decimals)
     write_text(path, stream.getvalue())
 
 

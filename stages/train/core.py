@@ -26,7 +26,7 @@ from stages.lib.models.runtime import optional_to_device, to_device
 from stages.lib.models.schedule import make_optimiser, set_learning_rate, short_schedule
 from stages.lib.models.slots import Words, choose_slots, random_order
 from stages.lib.progress import track
-from stages.train.batches import DROPOUT, JITTER, epoch_batches, keyed_rng, steps_per_epoch
+from stages.train.batches import DROPOUT, JITTER, Mixture, epoch_batches, keyed_rng, steps_per_epoch
 from stages.train.samples import Samples
 
 Ints = NDArray[np.int64]
@@ -57,13 +57,21 @@ class Record:
 
 @dataclass(frozen=True)
 class Task:
-    """What a head is trained on: samples, the map table their owners point into, the bank, the pose classes."""
+    """What a head is trained on: samples, the map table their owners point into, the bank, the pose classes.
+
+    Without a mixture of data sets an epoch is every keyframe once.
+    """
 
     samples: Samples
     maps: MapTable
     bank: Bank | None
     pose_indices: tuple[int, ...]
     device: torch.device
+    mixture: Mixture | None = None
+
+    def epoch_length(self, seed: int) -> int:
+        """Keyframes of one epoch."""
+        return len(self.samples) if self.mixture is None else len(self.mixture.rows(seed, 0))
 
     def hold(self, others: Samples) -> None:
         """Read the maps of all samples, of `others` too, and of the bank into memory where they fit."""
@@ -91,7 +99,7 @@ def train_head(head: Head, task: Task, config: HeadConfig, seed: int) -> list[Re
     """
     recipe = config.recipe
     assert len(task.samples) > 0
-    per_epoch = steps_per_epoch(len(task.samples), recipe.batch)
+    per_epoch = steps_per_epoch(task.epoch_length(seed), recipe.batch)
     total = max(1, round(recipe.epochs * per_epoch))
     head.to(task.device).train()
     optimiser = make_optimiser(
@@ -131,7 +139,13 @@ def _steps(
     for epoch in range(-(-total // per_epoch)):
         chosen = draw_slots(task.bank, seed, epoch)
         batches = epoch_batches(
-            grid_K2, task.samples.video_K, batch=recipe.batch, seed=seed, epoch=epoch, runs=runs
+            grid_K2,
+            task.samples.video_K,
+            batch=recipe.batch,
+            seed=seed,
+            epoch=epoch,
+            runs=runs,
+            mixture=task.mixture,
         )
         for step, rows in enumerate(batches, start=epoch * per_epoch):
             if step < total:

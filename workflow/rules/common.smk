@@ -15,8 +15,9 @@ from stages.lib.config import drawn, sheets
 from stages.lib.config.ensemble import member_parts
 from stages.lib.config.given import check_given, check_records, given_paths, with_boxes
 from stages.lib.config.load import canonical_json, load_config, text_sha
-from stages.lib.config.origins import trained_backbones
+from stages.lib.config.origins import trained_backbones, uses_folds
 from stages.lib.config.payloads import payload
+from stages.lib.config.splits import FOLDS
 from stages.lib.errors import StageError
 
 # A plan of 20,000 jobs keeps millions of objects that none of the collector's searches frees.

@@ -11,6 +11,7 @@ rule evaluate:
         index=shards_of("index", CONFIG.annotated),
         scores=lambda wildcards: scores(wildcards.model),
         kinds=lambda wildcards: kinds_files(),
+        spelling=spelling_inputs(),
     output:
         metrics="<results>/evaluate/{model}/metrics.json",
         classes="<results>/evaluate/{model}/per_class.csv",
@@ -33,6 +34,7 @@ rule evaluate:
         scores=lambda wildcards: score_flags(wildcards.model),
         views=lambda wildcards: view_choices(wildcards.model),
         kinds=optional("--kinds", KINDS),
+        spelling=optional("--annotations", spelled_files()),
         splits=EVALUATED,
         folder=lambda wildcards, output: str(Path(output[0]).parent),
     shell:
@@ -46,6 +48,7 @@ rule evaluate:
         " --boxsets detected truth"
         " --splits {params.splits:q}"
         " {params.kinds:q}"
+        " {params.spelling:q}"
         " --name {wildcards.model:q}"
         " --out-dir {params.folder:q}"
         " > {log:q} 2>&1"

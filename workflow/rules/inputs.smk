@@ -204,11 +204,37 @@ def members(ensemble):
 
 HEADS = [f"{key}/seed{seed}" for key, head in CONFIG.heads.items() for seed in head.seeds]
 MODELS = [*HEADS, *CONFIG.ensembles]
-EVALUATED = [
+OFFICIAL = [
     split
     for split in ("val", "test")
     if any(split in SOURCES[dataset].annotations for dataset in CONFIG.annotated)
 ]
+# What is trained or fitted on one fold of val is measured on either, too.
+EVALUATED = [*OFFICIAL, *(FOLDS if uses_folds(CONFIG) and "val" in OFFICIAL else [])]
+
+
+def spelled_files():
+    """The official csv of the evaluated splits: their spelling of timestamps is that of a submission."""
+    return [
+        SOURCES[dataset].annotations[split]
+        for dataset in CONFIG.annotated
+        for split in OFFICIAL
+        if split in SOURCES[dataset].annotations
+    ]
+
+
+def spelling_inputs():
+    """The same as inputs: of a drawn data set the folder that holds them."""
+    return [
+        path
+        for dataset in CONFIG.annotated
+        for path in drawn_parts(dataset, "annotations")
+        or [
+            SOURCES[dataset].annotations[split] for split in OFFICIAL if split in SOURCES[dataset].annotations
+        ]
+    ]
+
+
 KINDS = next((data.kinds for data in SOURCES.values() if data.kinds), None)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from stages.lib.config.splits import FOLDS
+
 if TYPE_CHECKING:
     from stages.lib.config.backbones import BackboneConfig
     from stages.lib.config.finetune import FinetuneConfig
@@ -38,6 +40,15 @@ def with_parents(config: Config) -> tuple[str, ...]:
 def trained_backbones(config: Config) -> tuple[str, ...]:
     """Keys of the backbones that a run pre-trains or fine-tunes."""
     return tuple(key for key in with_parents(config) if not config.backbones[key].weights)
+
+
+def uses_folds(config: Config) -> bool:
+    """Whether something is trained or fitted on one of the folds of val."""
+    tuned = [config.backbones[key].finetune for key in with_parents(config)]
+    named = [head.splits for head in config.heads.values()] + [recipe.splits for recipe in tuned if recipe]
+    return any(fold in splits for splits in named for fold in FOLDS) or any(
+        ensemble.fit_split in FOLDS for ensemble in config.ensembles.values()
+    )
 
 
 def check_finetuned(config: Config) -> None:

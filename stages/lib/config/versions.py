@@ -17,6 +17,6 @@ VERSIONS: Final[dict[str, int]] = {
     "train": 2,
     "predict": 3,
     "ensemble": 2,
-    "evaluate": 3,
+    "evaluate": 4,
     "report": 4,
 }
