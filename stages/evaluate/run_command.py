@@ -18,8 +18,8 @@ from pathlib import Path
 from stages.evaluate.core import UNION, Scored, evaluate, metrics_json, pool_of
 from stages.evaluate.errors import TRUTH_BOXES, error_tables
 from stages.evaluate.settings import ALL_VIEWS, Views, flat_results, read_kinds
-from stages.lib.annotations.ava_csv import read_truth
 from stages.lib.annotations.labelmap import LabelMap, label_map
+from stages.lib.annotations.video_list import read_annotations
 from stages.lib.annotations.write_csv import write_detections
 from stages.lib.artifacts.loading import load_index, load_predictions
 from stages.lib.artifacts.predictions import DETECTED, TRUTH, Fused, Predictions
@@ -61,7 +61,11 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--splits", nargs="+", default=["val"], help="splits of the index")
     parser.add_argument("--kinds", type=Path, help="csv id,name,kind that groups the classes")
     parser.add_argument(
-        "--annotations", type=Path, nargs="*", default=[], help="csv with the exact times of the keyframes"
+        "--annotations",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="official files with the exact times of the keyframes",
     )
     parser.add_argument("--name", default="", help="title of the model, kept in metrics.json")
     parser.add_argument("--out-dir", type=Path, required=True)
@@ -185,7 +189,7 @@ def _views(predictions: Predictions, views: Views) -> tuple[str, ...]:
 
 def _times(annotations: Sequence[Path]) -> Truth | None:
     """The keyframes of all csv files that have any."""
-    read = [read_truth(path, outside="keep")[0] for path in annotations if not is_empty(path)]
+    read = [read_annotations(path, outside="keep")[0] for path in annotations if not is_empty(path)]
     return concat_truths(read) if read else None
 
 

@@ -83,7 +83,8 @@ def _annotated(
 ) -> tuple[Index, dict[str, object]]:
     from stages.index.core import Annotations, build_index
     from stages.index.keyframes import OutsideError
-    from stages.lib.annotations.ava_csv import read_exclusions, read_truth
+    from stages.lib.annotations.ava_csv import read_exclusions
+    from stages.lib.annotations.video_list import read_annotations
 
     if args.labelmap is None:
         raise StageError("no class list is given", "--labelmap", "give the pbtxt of the evaluated classes")
@@ -96,7 +97,7 @@ def _annotated(
         if is_empty(path):
             _log.info("%s: no annotations of split %s", path, split)
             continue
-        truth, read = read_truth(path, labels)
+        truth, read = read_annotations(path, labels)
         _log.info("%s: %s", path, ", ".join(f"{name} {count}" for name, count in vars(read).items() if count))
         parts[split] = Annotations(truth, frozenset(gone))
     try:
@@ -157,7 +158,7 @@ def _line_of(files: Iterable[Path], video: str, ms: int) -> str:
         with path.open(encoding="utf-8-sig") as handle:
             for number, line in enumerate(handle, start=1):
                 cells = line.rstrip("\r\n").split(",")
-                if cells[0] == video and int(to_milliseconds([float(cells[1])])[0]) == ms:
+                if len(cells) > 1 and cells[0] == video and int(to_milliseconds([float(cells[1])])[0]) == ms:
                     return f"{path}:{number}"
     return ", ".join(map(str, files))
 

@@ -141,13 +141,13 @@ def _index(path: Path, decode: Artifact) -> Index:
 
 def _unlisted(pairs: Sequence[str], listed: set[str]) -> list[Fate]:
     """Annotated videos that stand in no shard: the sheet does not know them."""
-    from stages.lib.annotations.ava_csv import read_truth
+    from stages.lib.annotations.video_list import read_annotations
 
     fates = []
     for split, path in split_files(pairs, "annotations").items():
         if is_empty(path):
             continue
-        truth, _ = read_truth(path)
+        truth, _ = read_annotations(path)
         counts = np.bincount(truth.key_video, minlength=len(truth.videos))
         for video, count in zip(truth.videos, counts.tolist(), strict=True):
             if video not in listed:

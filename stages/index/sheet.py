@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from stages.index.split_files import split_files
-from stages.lib.annotations.ava_csv import read_truth
 from stages.lib.annotations.kinetics_csv import Clip, parse_clip_name
+from stages.lib.annotations.video_list import read_annotations
 from stages.lib.cli import guarded
 from stages.lib.config.sheets import EXTENSIONS, Video, sheet_text
 from stages.lib.errors import StageError
@@ -58,7 +58,8 @@ def _write(args: argparse.Namespace) -> None:
     )
     files = [path.relative_to(args.videos).as_posix() for path in found]
     truths = {
-        split: read_truth(path)[0] for split, path in split_files(args.annotations, "annotations").items()
+        split: read_annotations(path)[0]
+        for split, path in split_files(args.annotations, "annotations").items()
     }
     rows = ava_sheet(files, truths, args.start) if args.format == "ava" else kinetics_sheet(files, truths)
     write_text(args.out, sheet_text(rows))

@@ -82,7 +82,7 @@ def open_bank(
         roi_aligned=facts.get("roi_aligned", False),
         roi_scale=facts.get("roi_scale", "grid"),
     )
-    require_input(file, "weights", str(facts["backbone_sha"]), "the head was trained")
+    require_input(file, "weights", str(facts["bank"]["weights"]), "the head's bank in training was")
     require_input(file, "detections", detections.fingerprint, f"this prediction works on {detections.path},")
     made, expected = bank_identity(file)["head_weights"], facts["bank"]["head_weights"]
     require_equal(made, expected, "the bank's head_weights", file.path, weights)

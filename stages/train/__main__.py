@@ -27,6 +27,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--bank", type=Path, nargs="*", default=[], help="bank, in the same order, for heads that read one"
     )
+    parser.add_argument(
+        "--datasets", nargs="*", default=[], help="data set of each shard, for heads that mix them in a ratio"
+    )
     parser.add_argument("--init", type=Path, default=None, help="weights of another head to start from")
     parser.add_argument("--out-weights", type=Path, required=True, help="safetensors file to write")
     parser.add_argument("--out-history", type=Path, required=True, help="json file to write")
@@ -42,18 +45,27 @@ def _work(args: argparse.Namespace, payload: TrainPayload, text: str) -> dict[st
     from stages.train.initial import check_start, fresh_head, start_from
     from stages.train.inputs import open_inputs
     from stages.train.record import history, metadata
-    from stages.train.samples import training_samples, validation_samples
+    from stages.train.samples import mixture_of, training_samples, validation_samples
     from stages.train.validate import truth_box_ap
 
     device, head_config = prepare(args.device, payload.threads, args.seed), payload.head
     with ExitStack() as stack:
-        files = open_inputs(stack, args.index, args.maps, args.detections, args.bank, head_config)
+        files = open_inputs(
+            stack,
+            args.index,
+            args.maps,
+            args.detections,
+            args.bank,
+            head_config,
+            foreign_bank=payload.foreign_bank,
+        )
         recipe = head_config.recipe
         samples = training_samples(
             files.shards, head_config.splits, box_score=recipe.box_score, box_iou=recipe.box_iou
         )
         val = validation_samples(files.shards)
-        task = Task(samples, files.maps, files.bank, files.classes.groups(), device)
+        mixture = mixture_of(samples, files.shards, args.datasets, head_config.ratio)
+        task = Task(samples, files.maps, files.bank, files.classes.groups(), device, mixture)
         task.hold(val)
         channels = files.maps.channels() or 0
         scale = input_scale(files.maps, samples.owner_K)

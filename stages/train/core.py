@@ -27,7 +27,7 @@ from stages.lib.models.runtime import optional_to_device, to_device
 from stages.lib.models.schedule import make_optimiser, set_learning_rate, short_schedule
 from stages.lib.models.slots import Words, choose_slots, random_order
 from stages.lib.progress import track
-from stages.train.batches import DROPOUT, JITTER, epoch_batches, keyed_rng, steps_per_epoch
+from stages.train.batches import DROPOUT, JITTER, Mixture, epoch_batches, keyed_rng, steps_per_epoch
 from stages.train.samples import Samples
 
 Ints = NDArray[np.int64]
@@ -60,7 +60,7 @@ class Record:
 class Task:
     """What a head is trained on: samples, the map table their owners point into, the bank.
 
-    `exclusive` are the groups of classes that share a softmax.
+    `exclusive` are the groups of classes that share a softmax. Without a mixture of data sets an epoch is every keyframe once.
     """
 
     samples: Samples
@@ -68,6 +68,11 @@ class Task:
     bank: Bank | None
     exclusive: Groups
     device: torch.device
+    mixture: Mixture | None = None
+
+    def epoch_length(self, seed: int) -> int:
+        """Keyframes of one epoch."""
+        return len(self.samples) if self.mixture is None else len(self.mixture.rows(seed, 0))
 
     def hold(self, others: Samples) -> None:
         """Read the maps of all samples, of `others` too, and of the bank into memory where they fit."""
@@ -95,7 +100,7 @@ def train_head(head: Head, task: Task, config: HeadConfig, seed: int) -> list[Re
     """
     recipe = config.recipe
     assert len(task.samples) > 0
-    per_epoch = steps_per_epoch(len(task.samples), recipe.batch)
+    per_epoch = steps_per_epoch(task.epoch_length(seed), recipe.batch)
     total = max(1, round(recipe.epochs * per_epoch))
     head.to(task.device).train()
     optimiser = make_optimiser(
@@ -135,7 +140,13 @@ def _steps(
     for epoch in range(-(-total // per_epoch)):
         chosen = draw_slots(task.bank, seed, epoch)
         batches = epoch_batches(
-            grid_K2, task.samples.video_K, batch=recipe.batch, seed=seed, epoch=epoch, runs=runs
+            grid_K2,
+            task.samples.video_K,
+            batch=recipe.batch,
+            seed=seed,
+            epoch=epoch,
+            runs=runs,
+            mixture=task.mixture,
         )
         for step, rows in enumerate(batches, start=epoch * per_epoch):
             if step < total:

@@ -49,8 +49,12 @@ def open_inputs(
     detections: Sequence[Path],
     banks: Sequence[Path],
     head: HeadConfig,
+    *,
+    foreign_bank: bool = False,
 ) -> Inputs:
     """Open the files of all shards (lists in one order); they stay open until `stack` closes.
+
+    A foreign bank was archived by another network, the one that the maps' own was fine-tuned with.
 
     Raises:
         StageError: lists of different length, files that do not belong together, different class maps, or a bank that the
@@ -74,7 +78,7 @@ def open_inputs(
     classes = _common_classes(tables, indexes)
     for bank_file in bank_files:
         require_readable(bank_file, head.kind, roi_aligned=head.roi_aligned, roi_scale=head.roi_scale)
-    identity = _check_banks(bank_files, box_files, backbone_sha)
+    identity = _check_banks(bank_files, box_files, None if foreign_bank else backbone_sha)
     bank = _open_bank(bank_files, tables, memory) if memory is not None else None
     if bank is not None and head.kind == "acar-acfb":
         require_channels(bank.memory, head.hidden, str(banks[0]))
@@ -115,10 +119,11 @@ def _common_classes(tables: Sequence[Index], paths: Sequence[Path]) -> Classes:
 
 
 def _check_banks(
-    banks: Sequence[Artifact], boxes: Sequence[Artifact], backbone_sha: str
+    banks: Sequence[Artifact], boxes: Sequence[Artifact], backbone_sha: str | None
 ) -> Mapping[str, Any] | None:
     for bank, detections in zip(banks, boxes, strict=False):
-        require_input(bank, "weights", backbone_sha, "the maps")
+        if backbone_sha is not None:
+            require_input(bank, "weights", backbone_sha, "the maps")
         require_input(bank, "detections", detections.fingerprint, f"the detections {detections.path} are")
         require_equal(
             bank_identity(bank), bank_identity(banks[0]), "the bank's origin", bank.path, banks[0].path

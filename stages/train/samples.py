@@ -5,7 +5,7 @@ Shapes: K keyframes, N boxes over all of them, A classes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from stages.lib.artifacts.tables import ROLE_EVAL, ROLE_TRAIN, Boxes, Index, splits_of
 from stages.lib.errors import StageError
 from stages.lib.geometry.boxes import best_match
+from stages.train.batches import Mixture
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
@@ -73,6 +74,32 @@ def training_samples(
         fix = "check splits, annotations and coverage of the videos"
         raise StageError("no keyframe to train on: none has the train role, a map and a box", "--index", fix)
     return samples
+
+
+def mixture_of(
+    samples: Samples, shards: Sequence[Shard], datasets: Sequence[str], ratio: Mapping[str, float]
+) -> Mixture | None:
+    """How an epoch mixes the data sets of the shards (one name each); None without a ratio.
+
+    Raises:
+        StageError: not one name per shard, or a ratio by which no keyframe is left.
+    """
+    if not ratio:
+        return None
+    if len(datasets) != len(shards):
+        raise StageError(
+            f"{len(datasets)} names where {len(shards)} belong",
+            "--datasets",
+            "the head mixes data sets in a ratio: name the data set of each --index, in the same order",
+        )
+    names = sorted(set(datasets))
+    ends = np.cumsum([len(shard.index.keyframes) for shard in shards])
+    shard_K = np.searchsorted(ends, samples.owner_K, side="right")
+    number_S = np.array([names.index(name) for name in datasets], np.int64)
+    mixture = Mixture(number_S[shard_K], tuple(ratio.get(name, 1.0) for name in names))
+    if len(mixture.rows(0, 0)) == 0:
+        raise StageError("no keyframe is left in an epoch", "ratio", "raise the passes over the data sets")
+    return mixture
 
 
 def validation_samples(shards: Sequence[Shard]) -> Samples:

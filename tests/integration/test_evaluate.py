@@ -289,6 +289,33 @@ def test_a_split_without_truth_is_noted_and_still_submitted(tmp_path: Path) -> N
     assert (tmp_path / "out" / "submission-val.csv").read_text() == "", "there is no keyframe of that split"
 
 
+def test_a_submission_repeats_the_official_timestamps(tmp_path: Path) -> None:
+    """AVA-Kinetics counts microseconds, artifacts milliseconds; the official evaluator compares the former."""
+    world = draw_world(4, [("v", "test")], 6)
+    world.index.truth_labels[:] = 0
+    index, predict = write_index(tmp_path, world), write_predict(tmp_path, world, 1.0)
+    spelled = {ms: f"{ms / 1000 + 0.000049:.6f}" for ms in world.index.keyframes.timestamp_ms.tolist()}
+    (tmp_path / "test.csv").write_text("".join(f"v,{seconds}\n" for seconds in spelled.values()))
+    (tmp_path / "none.csv").touch()
+    words = ["--config", str(evaluate_config(tmp_path)), "--index", f"x={index}"]
+    words += ["--predictions", f"x={predict}", "--splits", "test", "--out-dir", str(tmp_path / "out")]
+    assert main([*words, "--annotations", str(tmp_path / "test.csv"), str(tmp_path / "none.csv")]) == 0
+    rows = [line.split(",") for line in (tmp_path / "out/submission-test.csv").read_text().splitlines()]
+    assert rows and {len(row) for row in rows} == {8}
+    assert {row[1] for row in rows} <= set(spelled.values())
+    detections, _ = read_detections(tmp_path / "out/submission-test.csv")
+    assert set(detections.timestamp_ms.tolist()) <= set(spelled)
+
+
+def test_folds_of_val_are_measured_apart(run: tuple[Path, Files, Files], tmp_path: Path) -> None:
+    assert evaluate(run, tmp_path, "--splits", "val", "val-a", "val-b") == 0
+    results = json.loads((tmp_path / "metrics.json").read_text())["results"]
+    counts = {
+        split: tables["detected"]["all"]["union"]["counts"]["keyframes"] for split, tables in results.items()
+    }
+    assert counts["val"] == counts.get("val-a", 0) + counts.get("val-b", 0)
+
+
 def test_kinds_must_cover_the_classes(
     run: tuple[Path, Files, Files], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 from stages.index.__main__ import main
 from stages.lib.artifacts.reader import open_artifact
 from stages.lib.artifacts.schemas import INDEX
-from stages.lib.artifacts.tables import ROLE_EXCLUDED, Index
+from stages.lib.artifacts.tables import ROLE_EVAL, ROLE_EXCLUDED, Index
 from stages.lib.config.sheets import Video, manifest_text
 from stages.lib.config.versions import VERSIONS
 from tests.unit.lib.video.drawn import write_video
@@ -46,6 +46,27 @@ def read(path: Path) -> Index:
     with open_artifact(path, INDEX) as artifact:
         artifact.verify()
         return Index.read(artifact)
+
+
+def test_a_list_of_videos_stands_for_all_their_seconds(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """AVA's test split: labels are withheld, and 902 to 1798 are the keyframes."""
+    videos = [Video("-5KQ66BBWC4", "a.mp4", "test", 900.0, "a"), Video("__x", "", "test", 900.0, "__x")]
+    words = arguments(tmp_path, "ava", videos, test="-5KQ66BBWC4\r\nelsewhere\n\n__x\n")
+    assert main(words) == 0
+    index = read(tmp_path / "index.h5")
+    assert index.keyframes.keys() == [
+        (video, 1000 * second) for video in ("-5KQ66BBWC4", "__x") for second in range(902, 1799)
+    ]
+    assert len(index.rows_with(ROLE_EVAL)) == 2 * 897
+    assert not len(index.truth_boxes)
+    for rows, told in (
+        ("a\nb,0902\n", "test.csv:2: 'b,0902' is no video id"),
+        ("a\na\n", "test.csv:2: video a"),
+    ):
+        assert main(arguments(tmp_path, "ava", videos, test=rows)) == 2
+        assert told in capsys.readouterr().err
 
 
 MOVIES = [Video("-5KQ66BBWC4", "a.mp4", "train", 900.0, "a.mp4"), Video("__x", "", "val", 900.0, "__x")]

@@ -283,6 +283,50 @@ def test_a_bank_of_other_detections_or_kind_is_refused(
     assert predict(argv) == 2
 
 
+def test_data_sets_are_mixed_in_a_ratio(
+    world: lw.World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Half a pass over the first shard's data set is half its share of the steps; names must be given."""
+    argv = texts(train_flags(world, "linear", tmp_path / "w", ratio={"films": 0.5}))
+    assert train(argv) == 2
+    assert "name the data set of each --index" in capsys.readouterr().err
+    names = ["films", *["clips"] * (len(world.shards) - 1)]
+    assert train([*argv, "--datasets", *names]) == 0
+    again = [part.replace(str(tmp_path / "w"), str(tmp_path / "again")) for part in argv]
+    assert train([*again, "--datasets", *names]) == 0
+    first, second, plain = (
+        load_weights(path)
+        for path in (
+            tmp_path / "w/weights.safetensors",
+            tmp_path / "again/weights.safetensors",
+            run_train(world, "linear", tmp_path / "plain"),
+        )
+    )
+    assert first.fingerprint == second.fingerprint != plain.fingerprint
+
+
+def test_a_bank_of_the_network_that_it_was_tuned_with_may_be_read(
+    world: lw.World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The head reads maps of one backbone and a bank of another; a prediction then wants that very bank."""
+    world.files["tuned"] = lw.backbone_file(tmp_path / "tuned.safetensors", seed=7)
+    tuned = lw.World(tmp_path, world.shards, world.files)
+    for shard in world.shards:
+        run_extract(tuned, shard, tmp_path / "extract", "tuned")
+    argv = texts(train_flags(world, "acar-acfb", tmp_path / "w"))
+    for shard in world.shards:
+        argv[argv.index(str(maps(world, shard)))] = str(maps(tuned, shard))
+    assert train(argv) == 2
+    assert "was made with weights" in capsys.readouterr().err
+    payload = lw.train_payload(lw.head_config("acar-acfb")).model_copy(update={"foreign_bank": True})
+    argv[argv.index("--config") + 1] = tuned.config("foreign", payload)[1]
+    assert train(argv) == 0
+    movies, weights = world.shards[0], tmp_path / "w/weights.safetensors"
+    answer = texts(predict_flags(tuned, movies, "acar-acfb", weights, tmp_path / "p.h5"))
+    answer[answer.index("--bank") + 1] = str(world.folder / "acfb" / movies.index.name)
+    assert predict(answer) == 0
+
+
 def bank_flags(world: lw.World, shard: lw.Shard, name: str, payload: Payload, out: Path) -> list[object]:
     argv = [*world.config(name, payload), "--index", shard.index, "--maps", maps(world, shard)]
     return [*argv, "--detections", shard.detections, "--out", out]

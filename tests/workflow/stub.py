@@ -57,7 +57,7 @@ def work(stage: str, given: dict[str, list[str]]) -> int:
     if os.environ.get("STUB_REFUSE") == stage:
         print(f"ERROR: {stage} refuses its input")
         return 2
-    for flag in ("--out", "--out-views", "--out-weights", "--out-history"):
+    for flag in ("--out", "--out-views", "--out-weights", "--out-head", "--out-history"):
         for path in given.get(flag, []):
             write(Path(path), stage)
     for flag in ("--out-videos", "--out-annotations"):

@@ -12,7 +12,7 @@ import pytest
 from tests.workflow.fake_slurm import WANTED
 from tests.workflow.flow import Flow, read_config, with_stubs
 
-GPU_STAGES = {"train_detector", "detect", "pretrain", "extract", "bank", "train", "predict"}
+GPU_STAGES = {"train_detector", "detect", "pretrain", "finetune", "extract", "bank", "train", "predict"}
 
 
 def many_shards() -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """What the rules share: the checked configuration, the run's paths, fingerprints, threads and devices. No rules here."""
 
 import functools
+import gc
+import inspect
 import os
 import shlex
 import sys
@@ -13,9 +15,20 @@ from stages.lib.config import drawn, sheets
 from stages.lib.config.ensemble import member_parts
 from stages.lib.config.given import check_given, check_records, given_paths, with_shortcuts
 from stages.lib.config.load import canonical_json, load_config, text_sha
-from stages.lib.config.made import pretrained_backbones, trained_detectors
+from stages.lib.config.made import finetuned_backbones, pretrained_backbones, trained_detectors
+from stages.lib.config.origins import uses_folds
 from stages.lib.config.payloads import payload
+from stages.lib.config.splits import FOLDS
 from stages.lib.errors import StageError
+
+# A plan of 20,000 jobs keeps millions of objects that none of the collector's searches frees.
+gc.set_threshold(200_000, 50, 1000)
+
+
+def signed(function):
+    """The function with its signature beside it: Snakemake asks for it several times per job, and would work it out each time."""
+    function.__signature__ = inspect.signature(function)
+    return function
 
 
 def refuse(error):
@@ -82,7 +95,7 @@ def settings(stage, variant):
 
 def sha(stage, wildcard):
     """The fingerprint of the settings of `stage` for the variant that stands in `wildcard`."""
-    return lambda wildcards: text_sha(settings(stage, wildcards[wildcard]))
+    return signed(lambda wildcards: text_sha(settings(stage, wildcards[wildcard])))
 
 
 def expected_settings(stage, variant):
@@ -132,7 +145,8 @@ if GPUS and "gpu" not in workflow.global_resources:
 if GPUS > 1:
     shell.prefix(
         "python() {{ case $2 in"
-        " stages.train_detector|stages.detect|stages.pretrain|stages.extract|stages.bank|stages.train|stages.predict)"
+        " stages.train_detector|stages.detect|stages.pretrain|stages.finetune|stages.extract|stages.bank|stages.train"
+        "|stages.predict)"
         f' command python {shlex.quote(workflow.basedir)}/workflow/claim_gpu.py .snakemake/gpus python "$@";;'
         ' *) command python "$@";; esac; }}; '
     )
@@ -140,4 +154,4 @@ if GPUS > 1:
 
 def growing(amount):
     """A resource that grows with each attempt."""
-    return lambda wildcards, attempt: amount * attempt
+    return signed(lambda wildcards, attempt: amount * attempt)

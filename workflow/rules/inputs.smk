@@ -98,13 +98,15 @@ def detector_weights(detector):
 
 
 def backbone_weights(backbone):
-    given = CONFIG.backbones[backbone].weights
-    return given or made("pretrain", backbone)
+    chosen = CONFIG.backbones[backbone]
+    return chosen.weights or made("finetune" if chosen.finetune else "pretrain", backbone)
 
 
 def head_weights(head, seed):
-    given = CONFIG.heads[head].weights
-    return given or made("train", f"{head}/seed{seed}")
+    chosen = CONFIG.heads[head]
+    if CONFIG.is_finetuned(head):
+        return f"{RESULTS}/finetune/{chosen.backbone}/head.safetensors"
+    return chosen.weights or made("train", f"{head}/seed{seed}")
 
 
 def initial_detector(detector):
@@ -161,9 +163,35 @@ def bank_of(head, dataset, shard):
 # ---- artifacts of many shards ----
 
 
+def of_shards(artifact, datasets):
+    """`artifact(dataset, shard)` for all shards of the data sets, in the order of `shards_of`."""
+    return [artifact(dataset, shard) for dataset in datasets for shard in SHARDS[dataset]]
+
+
 def training(artifact, head):
     """`artifact(dataset, shard)` for all shards that a head is trained on."""
-    return [artifact(dataset, shard) for dataset in CONFIG.training_sets(head) for shard in SHARDS[dataset]]
+    return of_shards(artifact, CONFIG.training_sets(CONFIG.heads[head]))
+
+
+def recipe_of(backbone):
+    """How a backbone is fine-tuned."""
+    return CONFIG.backbones[backbone].finetune
+
+
+def tuned_on(backbone):
+    return CONFIG.training_sets(recipe_of(backbone))
+
+
+def bank_in_tuning(backbone):
+    bank = recipe_of(backbone).bank
+    return shards_of(f"bank/{bank}", tuned_on(backbone)) if bank else []
+
+
+def dataset_words(recipe):
+    """--datasets and the data set of each shard that is trained on, where these are mixed in a ratio."""
+    if not recipe.ratio:
+        return []
+    return ["--datasets", *(dataset for dataset in CONFIG.training_sets(recipe) for _ in SHARDS[dataset])]
 
 
 def members(ensemble):
@@ -185,11 +213,14 @@ def member_words(ensemble):
 
 HEADS = [f"{key}/seed{seed}" for key, head in CONFIG.heads.items() for seed in head.seeds]
 MODELS = [*HEADS, *CONFIG.ensembles]
-EVALUATED = [
+OFFICIAL = [
     split
     for split in ("val", "test")
     if any(split in SOURCES[dataset].annotations for dataset in CONFIG.annotated)
 ]
+# What is trained or fitted on one fold of val is measured on either, too.
+EVALUATED = [*OFFICIAL, *(FOLDS if uses_folds(CONFIG) and "val" in OFFICIAL else [])]
+
 KINDS = next((data.kinds for data in SOURCES.values() if data.kinds), None)
 
 
@@ -273,8 +304,9 @@ def metrics():
 
 def histories():
     """(stage/variant, history) of everything that is trained in this run."""
-    heads = {key: head for key, head in CONFIG.heads.items() if not head.weights}
+    heads = {key: head for key, head in CONFIG.heads.items() if CONFIG.is_trained_alone(key)}
     names = [f"pretrain/{key}" for key in pretrained_backbones(CONFIG)]
+    names += [f"finetune/{key}" for key in finetuned_backbones(CONFIG)]
     names += [f"train_detector/{key}" for key in trained_detectors(CONFIG)]
     found = [(name, f"{RESULTS}/{name}/history.json") for name in names]
     for key, head in heads.items():

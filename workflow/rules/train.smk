@@ -5,7 +5,7 @@ rule train:
     """Weights of one head with one seed."""
     input:
         config="<results>/config/train/{head}.json",
-        index=lambda wildcards: shards_of("index", CONFIG.training_sets(wildcards.head)),
+        index=lambda wildcards: shards_of("index", CONFIG.training_sets(CONFIG.heads[wildcards.head])),
         maps=lambda wildcards: training(
             functools.partial(maps, CONFIG.heads[wildcards.head].backbone), wildcards.head
         ),
@@ -35,6 +35,7 @@ rule train:
         sha=sha("train", "head"),
         bank=lambda wildcards, input: optional("--bank", input.bank),
         init=lambda wildcards, input: optional("--init", input.init),
+        datasets=lambda wildcards: dataset_words(CONFIG.heads[wildcards.head]),
     shell:
         "python -m stages.train"
         " --config {input.config:q}"
@@ -46,6 +47,7 @@ rule train:
         " --detections {input.detections:q}"
         " {params.bank:q}"
         " {params.init:q}"
+        " {params.datasets:q}"
         " --out-weights {output.weights:q}"
         " --out-history {output.history:q}"
         " > {log:q} 2>&1"

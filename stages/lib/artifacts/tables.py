@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from stages.lib.artifacts.reader import Artifact
 from stages.lib.artifacts.writer import Writer
+from stages.lib.config.splits import is_in
 from stages.lib.errors import StageError
 
 ROLE_TRAIN: Final = 1
@@ -209,8 +210,9 @@ class Index:
         return np.flatnonzero(self.roles & role)
 
     def in_splits(self, splits: Sequence[str]) -> NDArray[np.bool_]:
-        """Which keyframes belong to a video of these splits, (K,)."""
-        return np.array([split in splits for split in self.split], bool)[self.keyframes.video]
+        """Which keyframes belong to a video of these splits or folds of val, (K,)."""
+        videos = zip(self.split, self.keyframes.video_ids, strict=True)
+        return np.array([is_in(split, video, splits) for split, video in videos], bool)[self.keyframes.video]
 
     def truth(self) -> Boxes:
         """The truth as boxes with score one."""

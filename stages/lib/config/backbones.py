@@ -1,4 +1,4 @@
-"""`backbones`: architecture, clip sampling and pre-training of the SlowFast networks; `extract`: the map cache."""
+"""`backbones`: architecture, clip sampling and origin of the SlowFast networks; `extract`: the map cache."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from stages.lib.config.base import Section
+from stages.lib.config.finetune import FinetuneConfig
 from stages.lib.config.types import Fraction, Key, ViewName
 
 Architecture = Literal[
@@ -68,7 +69,7 @@ class PretrainConfig(Section):
 
 
 class BackboneConfig(Section):
-    """One backbone: architecture, sampling, and either given weights or a pre-training recipe."""
+    """One backbone: architecture, sampling, and where its weights come from: a file, pre-training or fine-tuning."""
 
     architecture: Architecture = Field(description="row of the architecture table")
     sampling: SamplingConfig = Field(default=SamplingConfig(), description="clip around a keyframe")
@@ -79,14 +80,21 @@ class BackboneConfig(Section):
         default=(0.225, 0.225, 0.225), description="RGB deviation of frames scaled to [0, 1]"
     )
     weights: str | None = Field(
-        default=None, description="given weights (safetensors); then nothing is pre-trained"
+        default=None, description="given weights (safetensors); then nothing is pre-trained or fine-tuned"
     )
     pretrain: PretrainConfig | None = Field(default=None, description="recipe when no weights are given")
+    finetune: FinetuneConfig | None = Field(
+        default=None,
+        description="training of backbone and head end to end; weights given beside it take its place "
+        "(this version cannot train whole networks yet)",
+    )
 
     @model_validator(mode="after")
     def _check_origin(self) -> Self:
-        if (self.weights is None) == (self.pretrain is None):
-            raise ValueError("give either weights or pretrain, not both and not neither")
+        if self.pretrain is not None and self.finetune is not None:
+            raise ValueError("give either pretrain or finetune, which starts from another backbone's weights")
+        if self.finetune is None and (self.weights is None) == (self.pretrain is None):
+            raise ValueError("give either weights or pretrain, not both and not neither (or finetune)")
         return self
 
 

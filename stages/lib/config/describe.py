@@ -33,6 +33,8 @@ EXAMPLES: Final[Mapping[str, Any]] = {
     "backbones.example.architecture": "r50",
     "backbones.example.weights": "weights/backbone.safetensors",
     "backbones.example.pretrain.dataset": "example",
+    "backbones.example.finetune.backbone": "example",
+    "backbones.example.finetune.head": "example",
     "banks.example.kind": "afb",
     "banks.example.backbone": "example",
     "heads.example.kind": "acar",

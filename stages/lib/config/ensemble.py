@@ -7,7 +7,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from stages.lib.config.base import Section
-from stages.lib.config.types import Key, Split
+from stages.lib.config.splits import Part
+from stages.lib.config.types import Key
 
 Member = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}(:[0-9]{1,9})?$")]
 """A head's key, with a seed where it is not 0: ``acar`` or ``acar:1``."""
@@ -47,7 +48,10 @@ class EnsembleConfig(Section):
         default="logit",
         description="average a member's views before (logit) or after (prob) softmax and sigmoid",
     )
-    fit_split: Split = Field(default="val", description="split on which the members' APs are measured")
+    fit_split: Part = Field(
+        default="val",
+        description="split on which the members' APs are measured; val-a and val-b are the halves of val",
+    )
     leave_one_out: bool = Field(
         default=True,
         description="measure what each member is worth: the ensemble without it, on held-out videos",

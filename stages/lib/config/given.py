@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from stages.lib.config.origins import with_parents
 from stages.lib.config.root import Config
 from stages.lib.errors import StageError
 
@@ -83,7 +84,7 @@ def _given_weights(config: Config) -> Iterator[tuple[str, str, bool]]:
         weights = config.detectors[key].weights
         if weights:
             yield f"detectors.{key}.weights", weights, False
-    for key in sorted({head.backbone for head in config.heads.values()}):
+    for key in with_parents(config):
         weights = config.backbones[key].weights
         if weights:
             yield f"backbones.{key}.weights", weights, False

@@ -7,7 +7,8 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from stages.lib.config.base import Section
-from stages.lib.config.types import Fraction, Key, Split
+from stages.lib.config.splits import Part
+from stages.lib.config.types import Fraction, Key, Ratio
 
 HeadKind = Literal["linear", "acar", "linear-afb", "acar-afb", "acar-acfb"]
 RoiScale = Literal["grid", "pixels"]
@@ -103,7 +104,13 @@ class HeadConfig(Section):
     datasets: tuple[Key, ...] = Field(
         default=(), description="data sets it is trained on; all annotated ones when empty"
     )
-    splits: tuple[Split, ...] = Field(default=("train",), description="splits it is trained on")
+    splits: tuple[Part, ...] = Field(
+        default=("train",),
+        description="splits it is trained on; val-a and val-b are the halves of val",
+    )
+    ratio: Ratio = Field(
+        default={}, description="passes over a data set's keyframes in one epoch; 1 where none is named"
+    )
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1, description="one training per seed")
     reduce: int = Field(default=1024, ge=1, description="channels of the reduced context map")
     hidden: int = Field(default=512, ge=1, description="channels of the relation maps")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from stages.lib.config.origins import backbones_in_use, trained_backbones
 from stages.lib.config.root import Config
 from stages.lib.config.sheets import shard_name
 
@@ -17,7 +18,6 @@ def made(config: Config) -> dict[str, frozenset[Parts]]:
         (key, shard_name(k, data.shards)) for key, data in config.datasets.items() for k in range(data.shards)
     ]
     seeds = [(key, f"seed{seed}") for key, head in config.heads.items() for seed in head.seeds]
-    backbones = list(dict.fromkeys(head.backbone for head in config.heads.values()))
     banks = {head.memory.bank for head in config.heads.values() if head.memory}
     parts: dict[str, Iterable[Parts]] = {
         "synthesize": [(key,) for key, data in config.datasets.items() if data.synthesized],
@@ -28,9 +28,10 @@ def made(config: Config) -> dict[str, frozenset[Parts]]:
         "train_detector": [(key,) for key in trained_detectors(config)],
         "detect": _detections(config, shards),
         "pretrain": [(key,) for key in pretrained_backbones(config)],
-        "extract": [(key, *shard) for key in backbones for shard in shards],
+        "finetune": [(key,) for key in finetuned_backbones(config)],
+        "extract": [(key, *shard) for key in backbones_in_use(config) for shard in shards],
         "bank": [(key, *shard) for key in banks for shard in shards],
-        "train": [(key, seed) for key, seed in seeds if not config.heads[key].weights],
+        "train": [(key, seed) for key, seed in seeds if config.is_trained_alone(key)],
         "predict": [(*seed, *shard) for seed in seeds for shard in shards],
         "ensemble": [(key,) for key in config.ensembles],
         "attention": [(key,) for key in config.annotated if config.relation_head],
@@ -47,9 +48,13 @@ def belongs(names: Mapping[str, frozenset[Parts]], stage: str, parts: Parts) -> 
 
 
 def pretrained_backbones(config: Config) -> list[str]:
-    """Backbones that some head reads and whose weights are not given, in alphabetical order."""
-    used = {head.backbone for head in config.heads.values()}
-    return sorted(key for key in used if not config.backbones[key].weights)
+    """Backbones in use, or that fine-tuned ones start from, which a run pre-trains; in alphabetical order."""
+    return [key for key in trained_backbones(config) if not config.backbones[key].finetune]
+
+
+def finetuned_backbones(config: Config) -> list[str]:
+    """The same for those which it trains end to end with a head."""
+    return [key for key in trained_backbones(config) if config.backbones[key].finetune]
 
 
 def trained_detectors(config: Config) -> list[str]:

@@ -14,7 +14,7 @@ from stages.lib.config.decode import DecodeConfig
 from stages.lib.config.detectors import DetectorConfig
 from stages.lib.config.ensemble import EnsembleConfig
 from stages.lib.config.evaluate import EvaluateConfig
-from stages.lib.config.heads import BankConfig, HeadConfig, HeadKind, MemoryConfig
+from stages.lib.config.heads import BankConfig, HeadConfig, HeadKind, MemoryConfig, RecipeConfig
 from stages.lib.config.playground import MOVIES
 from stages.lib.config.report import ReportConfig
 from stages.lib.config.root import Config
@@ -60,6 +60,14 @@ class PretrainPayload(Payload):
     backbone: BackboneConfig
 
 
+class FinetunePayload(Payload):
+    threads: int
+    rate: float
+    view: str
+    backbone: BackboneConfig
+    head: HeadConfig
+
+
 class ExtractPayload(Payload):
     threads: int
     rate: float
@@ -78,6 +86,7 @@ class BankPayload(Payload):
 class TrainPayload(Payload):
     threads: int
     head: HeadConfig
+    foreign_bank: bool = False
 
 
 class PredictPayload(Payload):
@@ -109,7 +118,18 @@ class RelationsPayload(Payload):
 
 def _inference_only(backbone: BackboneConfig) -> BackboneConfig:
     """The backbone without its training recipe, so that a change of the recipe acts only through the weights."""
-    return backbone.model_copy(update={"pretrain": None, "weights": "given"})
+    return backbone.model_copy(update={"pretrain": None, "finetune": None, "weights": "given"})
+
+
+def _without_tests(head: HeadConfig) -> HeadConfig:
+    """The head without what its training does not read: the score that boxes need in testing, and the list of seeds."""
+    return head.model_copy(update={"min_score": 0.85, "seeds": (0,)})
+
+
+def _kind_and_sizes(head: HeadConfig) -> HeadConfig:
+    """The head without what only its own training reads, since the whole network's has a recipe and data of its own."""
+    own = {"datasets": (), "splits": ("train",), "ratio": {}, "recipe": RecipeConfig()}
+    return _without_tests(head).model_copy(update=own)
 
 
 def _unlocated(ensemble: EnsembleConfig) -> EnsembleConfig:
@@ -148,6 +168,17 @@ def payload(config: Config, stage: str, variant: str) -> Payload:
             return PretrainPayload(
                 version=version, threads=threads, rate=config.decode.rate, backbone=config.backbones[variant]
             )
+        case "finetune":
+            backbone = config.backbones[variant]
+            assert backbone.finetune is not None
+            return FinetunePayload(
+                version=version,
+                threads=threads,
+                rate=config.decode.rate,
+                view=config.extract.views[0],
+                backbone=backbone,
+                head=_kind_and_sizes(config.heads[backbone.finetune.head]),
+            )
         case "extract":
             return ExtractPayload(
                 version=version,
@@ -162,8 +193,11 @@ def payload(config: Config, stage: str, variant: str) -> Payload:
         case "bank":
             return BankPayload(version=version, threads=threads, bank=config.banks[variant])
         case "train":
-            head = config.heads[variant].model_copy(update={"min_score": 0.85, "seeds": (0,)})
-            return TrainPayload(version=version, threads=threads, head=head)
+            head = config.heads[variant]
+            foreign = config.reads_foreign_bank(head)
+            return TrainPayload(
+                version=version, threads=threads, head=_without_tests(head), foreign_bank=foreign
+            )
         case "predict":
             chosen = config.heads[variant]
             return PredictPayload(

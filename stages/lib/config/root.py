@@ -14,7 +14,9 @@ from stages.lib.config.decode import DecodeConfig
 from stages.lib.config.detectors import DetectorConfig
 from stages.lib.config.ensemble import EnsembleConfig
 from stages.lib.config.evaluate import EvaluateConfig
+from stages.lib.config.finetune import FinetuneConfig
 from stages.lib.config.heads import BankConfig, HeadConfig
+from stages.lib.config.origins import check_cycles, check_finetuned
 from stages.lib.config.report import ReportConfig
 from stages.lib.config.synthesize import SynthesizeConfig
 from stages.lib.config.types import Key
@@ -60,9 +62,23 @@ class Config(Section):
         plain = [key for key in acar if self.heads[key].kind == "acar"]
         return next(iter(plain + acar), None) if self.report.relations else None
 
-    def training_sets(self, head: str) -> tuple[str, ...]:
-        """Keys of the data sets a head is trained on."""
-        return self.heads[head].datasets or self.annotated
+    def is_finetuned(self, head: str) -> bool:
+        """Whether a head is trained end to end with its backbone in this run, and not on cached maps."""
+        backbone = self.backbones[self.heads[head].backbone]
+        return backbone.weights is None and backbone.finetune is not None and backbone.finetune.head == head
+
+    def is_trained_alone(self, head: str) -> bool:
+        """Whether this run trains a head on cached maps."""
+        return self.heads[head].weights is None and not self.is_finetuned(head)
+
+    def reads_foreign_bank(self, head: HeadConfig) -> bool:
+        """Whether a head's bank was archived by another network: the one that the head's own was fine-tuned with."""
+        recipe = self.backbones[head.backbone].finetune
+        return bool(head.memory and recipe and recipe.bank == head.memory.bank)
+
+    def training_sets(self, recipe: HeadConfig | FinetuneConfig) -> tuple[str, ...]:
+        """Keys of the data sets a head, or a whole network, is trained on."""
+        return recipe.datasets or self.annotated
 
     @model_validator(mode="after")
     def _check_references(self) -> Self:
@@ -76,6 +92,10 @@ class Config(Section):
         for key, backbone in self.backbones.items():
             if backbone.pretrain:
                 _known(f"backbones.{key}.pretrain.dataset", backbone.pretrain.dataset, self.datasets)
+            if backbone.finetune:
+                self._check_finetune(f"backbones.{key}.finetune", backbone.finetune)
+                if backbone.weights is None:
+                    self._check_groups(f"backbones.{key}.finetune", backbone.finetune)
         for key, bank in self.banks.items():
             _known(f"banks.{key}.backbone", bank.backbone, self.backbones)
             _known(f"banks.{key}.head", bank.head, self.heads)
@@ -86,13 +106,25 @@ class Config(Section):
                 self._check_member(key, member)
         return self
 
+    def _check_finetune(self, where: str, recipe: FinetuneConfig) -> None:
+        _known(f"{where}.backbone", recipe.backbone, self.backbones)
+        _known(f"{where}.head", recipe.head, self.heads)
+        _known(f"{where}.bank", recipe.bank, self.banks)
+        self._check_sets(where, recipe)
+
+    def _check_sets(self, where: str, recipe: HeadConfig | FinetuneConfig) -> None:
+        for dataset in recipe.datasets:
+            _known(f"{where}.datasets", dataset, self.datasets)
+        for dataset in recipe.ratio:
+            if dataset not in self.training_sets(recipe):
+                raise ValueError(f"{where}.ratio: {dataset} is none of the data sets that are trained on")
+
     def _check_head(self, key: str, head: HeadConfig) -> None:
         _known(f"heads.{key}.backbone", head.backbone, self.backbones)
         _known(f"heads.{key}.init", head.init, self.heads)
-        for dataset in head.datasets:
-            _known(f"heads.{key}.datasets", dataset, self.datasets)
-        if head.weights is None:
-            self._check_groups(key)
+        self._check_sets(f"heads.{key}", head)
+        if self.is_trained_alone(key):
+            self._check_groups(f"heads.{key}", head)
         if head.init and not set(head.seeds) <= set(self.heads[head.init].seeds):
             raise ValueError(
                 f"heads.{key}.seeds: heads.{head.init}, which it starts from, lacks some of these seeds"
@@ -105,7 +137,7 @@ class Config(Section):
             raise ValueError(
                 f"heads.{key}.memory.bank: kind {head.kind} cannot read a bank of kind {bank.kind}"
             )
-        if bank.backbone != head.backbone:
+        if bank.backbone != head.backbone and not self.reads_foreign_bank(head):
             raise ValueError(
                 f"heads.{key}.memory.bank: banks.{head.memory.bank} archives another backbone's maps"
             )
@@ -113,15 +145,15 @@ class Config(Section):
         if head.weights is None:
             self._check_fit(key, head, bank, f"banks.{head.memory.bank}")
 
-    def _check_groups(self, key: str) -> None:
+    def _check_groups(self, where: str, recipe: HeadConfig | FinetuneConfig) -> None:
         """A head has one softmax per group, whichever data set a person is from."""
-        names = self.training_sets(key)
+        names = self.training_sets(recipe)
         differing = [
             name for name in names if self.datasets[name].exclusive != self.datasets[names[0]].exclusive
         ]
         if differing:
             raise ValueError(
-                f"heads.{key}.datasets: {names[0]} and {differing[0]} differ in `exclusive`; give both the same"
+                f"{where}.datasets: {names[0]} and {differing[0]} differ in `exclusive`; give both the same"
             )
 
     def _check_fit(self, key: str, head: HeadConfig, bank: BankConfig, where: str) -> None:
@@ -171,15 +203,9 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
-    def _check_cycles(self) -> Self:
-        for name, table in (("heads", self.heads), ("detectors", self.detectors)):
-            for start in table:
-                seen, key = {start}, table[start].init
-                while key is not None:
-                    if key in seen:
-                        raise ValueError(f"{name}.{start}.init: the chain of init comes back to {key}")
-                    seen.add(key)
-                    key = table[key].init
+    def _check_origins(self) -> Self:
+        check_finetuned(self)
+        check_cycles(self)
         return self
 
     @model_validator(mode="after")

@@ -15,3 +15,6 @@ ViewName = Annotated[str, StringConstraints(pattern=r"^s[1-9][0-9]{1,3}(-flip)?$
 Split = Literal["train", "val", "test"]
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+
+Ratio = dict[Key, Annotated[float, Field(gt=0.0, le=100.0)]]
+"""Passes over each data set's keyframes in one epoch."""

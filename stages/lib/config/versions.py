@@ -11,6 +11,7 @@ VERSIONS: Final[dict[str, int]] = {
     "train_detector": 1,
     "pretrain": 1,
     "detect": 1,
+    "finetune": 1,
     "extract": 2,
     "bank": 2,
     "train": 2,

@@ -38,5 +38,5 @@ def small(**changes: Any) -> dict[str, Any]:
         table = raw
         for section in sections:
             table = table.setdefault(section, {})
-        table[last] = value
+        table[last] = deepcopy(value)
     return raw

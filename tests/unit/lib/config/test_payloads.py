@@ -9,6 +9,10 @@ from stages.lib.config.payloads import payload
 from stages.lib.config.versions import VERSIONS
 from tests.unit.lib.config.raw import small
 
+TUNED = {
+    "backbones__tuned": {"architecture": "playground", "finetune": {"backbone": "small", "head": "tuned"}},
+    "heads__tuned": {"kind": "acar", "backbone": "tuned"},
+}
 VARIANT = {
     "synthesize": "films",
     "index": "films",
@@ -16,6 +20,7 @@ VARIANT = {
     "train_detector": "person",
     "detect": "person",
     "pretrain": "small",
+    "finetune": "tuned",
     "extract": "small",
     "bank": "acfb",
     "train": "long",
@@ -43,10 +48,19 @@ CHANGES: list[tuple[dict[str, Any], set[str]]] = [
     ({"datasets__films__exclusive": [[1, 2], [5, 9]]}, {"index"}),
     ({"synthesize": {"seed": 1}}, {"synthesize"}),
     ({"decode__jpeg_quality": 80}, {"decode"}),
-    ({"decode__rate": 25}, {"decode", "pretrain", "extract"}),
+    ({"decode__rate": 25}, {"decode", "pretrain", "finetune", "extract"}),
     ({"backbones__small__weights": "other.safetensors"}, {"pretrain"}),
     ({"backbones__small__sampling": {"stride": 4}}, {"decode", "pretrain", "extract"}),
-    ({"backbones__small__sampling": {"slow_rule": "full-span"}}, {"pretrain", "extract"}),
+    (
+        {f"backbones__{key}__sampling": {"slow_rule": "full-span"} for key in ("small", "tuned")},
+        {"pretrain", "finetune", "extract"},
+    ),
+    ({"backbones__tuned__finetune__recipe": {"lr": 0.1}}, {"finetune"}),
+    ({"backbones__tuned__finetune__splits": ["train", "val-a"]}, {"finetune"}),
+    ({"heads__tuned__hidden": 64}, {"finetune"}),
+    ({"heads__tuned__recipe": {"lr": 0.1}}, set()),
+    ({"heads__tuned__min_score": 0.1}, set()),
+    ({"extract__views": ["s224"]}, {"finetune", "extract", "predict"}),
     ({"detectors__person__train": {"lr": 0.1}}, {"train_detector"}),
     ({"detectors__person__min_score": 0.2}, {"train_detector", "detect"}),
     ({"extract__batch": 2}, {"extract"}),
@@ -65,7 +79,7 @@ CHANGES: list[tuple[dict[str, Any], set[str]]] = [
 
 @pytest.mark.parametrize(("change", "stages"), CHANGES, ids=[str(change) for change, _ in CHANGES])
 def test_a_key_reaches_only_the_stages_that_read_it(change: dict[str, Any], stages: set[str]) -> None:
-    before, after = texts(small()), texts(small(**change))
+    before, after = texts(small(**TUNED)), texts(small(**(TUNED | change)))
     assert {stage for stage in VARIANT if before[stage] != after[stage]} == stages
 
 
@@ -76,7 +90,7 @@ def test_seeds_are_not_part_of_a_training() -> None:
 
 
 def test_every_stage_has_a_payload_with_its_version() -> None:
-    config = load_config(small())
+    config = load_config(small(**TUNED))
     assert set(VARIANT) == set(VERSIONS)
     assert all(payload(config, stage, key).version == VERSIONS[stage] for stage, key in VARIANT.items())
 

@@ -93,7 +93,7 @@ FAULTS: list[tuple[str, dict[str, Any], str]] = [
 def test_the_small_configuration_is_sound() -> None:
     config = load_config(small())
     assert config.annotated == ("films",)
-    assert config.training_sets("linear") == ("films",)
+    assert config.training_sets(config.heads["linear"]) == ("films",)
 
 
 def test_a_bank_may_pool_as_its_head_does_and_given_weights_are_compared_later() -> None:

@@ -1,0 +1,67 @@
+"""Working folders in which the configurations of real data sets find all that they name, with sheets of the true size.
+
+python -m tests.workflow.real_size ava-kinetics-ensemble     plans that run and prints its jobs, time and memory
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from stages.lib.config.given import given_paths
+from stages.lib.config.load import load_config
+from tests.workflow.flow import Flow, read_config, with_stubs
+
+MOVIES: Final = {"train": 235, "val": 64, "test": 131}
+CLIPS: Final = {"train": 141_457, "val": 32_511, "test": 65_016}
+NAMES: Final = ("ava", "kinetics", "ava-kinetics", "ava-kinetics-ensemble")
+
+
+def real_flow(folder: Path, name: str) -> Flow:
+    """A flow with stubs for a configuration of the project, beside the files that it names."""
+    raw = read_config(name)
+    flow = with_stubs(folder, name)
+    for _, path, is_folder in given_paths(load_config(raw)):
+        found = folder / path
+        (found if is_folder else found.parent).mkdir(parents=True, exist_ok=True)
+        if not is_folder:
+            found.touch()
+    for key, data in raw["datasets"].items():
+        (folder / data["sheet"]).write_text(sheet(key, MOVIES if data["format"] == "ava" else CLIPS))
+    return flow
+
+
+def sheet(name: str, sizes: Mapping[str, int]) -> str:
+    """A data-set sheet with so many videos in each split; ids of eleven characters, some with a dash in front."""
+    lines = ["video\tpath\tsplit\tstart"]
+    for split, size in sizes.items():
+        letter = {"train": "t", "val": "v", "test": "-"}[split]
+        lines += [f"{letter}{k:010d}\t{name}/{letter}{k:010d}.mp4\t{split}\t{k % 600}" for k in range(size)]
+    return "\n".join(lines) + "\n"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Plan one run and print what that took."""
+    parser = argparse.ArgumentParser(prog="python -m tests.workflow.real_size", description=__doc__)
+    parser.add_argument("name", choices=NAMES)
+    name: str = parser.parse_args(argv).name
+    with tempfile.TemporaryDirectory() as folder:
+        flow, start = real_flow(Path(folder), name), time.monotonic()
+        counts: dict[str, Any] = flow.counts()
+        seconds = time.monotonic() - start
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    for rule, count in counts.items():
+        print(f"{rule:16}{count:8}")
+    print(f"{'all':16}{sum(counts.values()):8}")
+    print(f"{seconds:.1f} s, of which {used.ru_utime + used.ru_stime:.1f} s of a processor; ", end="")
+    print(f"{used.ru_maxrss / 2**20:.2f} GiB at most")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
