@@ -13,10 +13,17 @@ from stages.evaluate.settings import Views, read_kinds
 from stages.lib.annotations.labelmap import LabelMap, label_map
 from stages.lib.artifacts.loading import load_index, load_predictions
 from stages.lib.artifacts.predictions import Predictions
-from stages.lib.artifacts.scored import detections_table, evaluated_rows, matching_rows, truth_table
+from stages.lib.artifacts.scored import (
+    counted_rows,
+    detections_table,
+    evaluated_rows,
+    matching_rows,
+    truth_table,
+)
 from stages.lib.artifacts.tables import Index
 from stages.lib.cli import by_name, named_path
 from stages.lib.errors import StageError
+from stages.lib.metrics.dialects import Dialect
 
 VIEWS_HELP: Final = "all, or views with commas; :prob behind it averages probabilities instead of logits"
 
@@ -75,8 +82,11 @@ def _read(index: Mapping[str, Sequence[Path]], predictions: Mapping[str, Sequenc
     return datasets
 
 
-def scored_boxes(data: Dataset, split: str, boxset: str, views: Views) -> Scored:
-    """Truth and detections of the evaluated keyframes of a split; excluded keyframes are on neither side."""
+def scored_boxes(data: Dataset, split: str, boxset: str, views: Views, dialect: Dialect) -> Scored:
+    """Detections of the evaluated keyframes of a split, and the truth of those that the dialect counts.
+
+    Excluded keyframes are on neither side.
+    """
     rows = evaluated_rows(data.index, split)
     place = matching_rows(data.index, rows, data.predictions.keyframes, data.name)
     chosen = data.predictions.boxset(boxset, data.name).take(place)
@@ -84,4 +94,4 @@ def scored_boxes(data: Dataset, split: str, boxset: str, views: Views) -> Scored
     scores = chosen.probabilities(views.of(chosen, data.name), classes.groups(), views.average)
     keyframes = data.predictions.keyframes.take(place)
     table = detections_table(keyframes, chosen, scores, classes.ids)
-    return Scored(data.name, truth_table(data.index, rows), table)
+    return Scored(data.name, truth_table(data.index, counted_rows(data.index, split, dialect)), table)

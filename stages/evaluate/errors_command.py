@@ -18,6 +18,7 @@ from stages.lib.artifacts.predictions import DETECTED, TRUTH
 from stages.lib.cli import parse, run_stage, stage_parser
 from stages.lib.config.payloads import EvaluatePayload
 from stages.lib.files import write_json
+from stages.lib.metrics.dialects import Dialect, dialect_named
 
 
 def main(argv: Sequence[str]) -> int:
@@ -32,22 +33,24 @@ def main(argv: Sequence[str]) -> int:
 def _work(args: argparse.Namespace, payload: EvaluatePayload, text: str) -> dict[str, object]:
     datasets, classes = read_inputs(args)
     views, cfg = Views.parse(args.views), payload.evaluate
-    splits = {}
+    dialect, splits = dialect_named(cfg.dialect, cfg.cap), {}
     for split in args.splits:
-        pool = _pool(datasets, split, DETECTED, views)
+        pool = _pool(datasets, split, DETECTED, views, dialect)
         if pool is None:
             continue
-        on_truth = _pool(datasets, split, TRUTH, views)
+        on_truth = _pool(datasets, split, TRUTH, views, dialect)
         measured = {TRUTH_BOXES: measure(on_truth, classes, cfg)} if on_truth else {}
         splits[split] = error_tables(pool, classes, cfg, measured)
     write_json(args.out, {"name": args.name, "views": views.name, "splits": splits})
     return {"data sets": len(datasets), "splits": len(splits)}
 
 
-def _pool(datasets: Sequence[Dataset], split: str, boxset: str, views: Views) -> Scored | None:
+def _pool(
+    datasets: Sequence[Dataset], split: str, boxset: str, views: Views, dialect: Dialect
+) -> Scored | None:
     """The data sets with keyframes of a split as one; None without any truth there, or where one lacks the box set."""
     if boxset == TRUTH and not all(boxset in data.predictions.boxsets for data in datasets):
         return None
-    scored = [scored_boxes(data, split, boxset, views) for data in datasets]
+    scored = [scored_boxes(data, split, boxset, views, dialect) for data in datasets]
     scored = [one for one in scored if len(one.truth.key_us)]
     return pool_of(scored) if any(len(one.truth.video) for one in scored) else None

@@ -14,14 +14,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from stages.evaluate.core import UNION, evaluate, metrics_json, pool_of
-from stages.evaluate.datasets import VIEWS_HELP, add_inputs, read_inputs, scored_boxes
+from stages.evaluate.datasets import VIEWS_HELP, Dataset, add_inputs, read_inputs, scored_boxes
 from stages.evaluate.settings import ALL_VIEWS, Views, flat_results
 from stages.lib.annotations.ava_csv import read_truth
 from stages.lib.annotations.write_csv import write_detections
 from stages.lib.artifacts.predictions import DETECTED, TRUTH, Fused, Predictions
+from stages.lib.artifacts.scored import excluded_rows
 from stages.lib.cli import parse, run_stage, stage_parser
 from stages.lib.config.payloads import EvaluatePayload
 from stages.lib.files import is_empty, write_json, write_text
+from stages.lib.metrics.dialects import Dialect, dialect_named
 from stages.lib.metrics.tables import DetectionsTable, Truth, concat_truths
 from stages.lib.progress import track
 
@@ -44,12 +46,13 @@ def _work(args: argparse.Namespace, payload: EvaluatePayload, text: str) -> dict
     datasets, classes = read_inputs(args)
     choices = [Views.parse(choice) for choice in args.views]
     times = _times(args.annotations)
+    dialect = dialect_named(payload.evaluate.dialect, payload.evaluate.cap)
     results: dict[str, dict[str, dict[str, object]]] = {}
     skipped: list[str] = []
     per_class: list[tuple[str, str, str, str, dict[str, object]]] = []
     combinations = list(itertools.product(args.splits, args.boxsets, choices))
     for split, boxset, views in track(combinations, len(combinations), "evaluate"):
-        scored = [scored_boxes(data, split, boxset, views) for data in datasets]
+        scored = [scored_boxes(data, split, boxset, views, dialect) for data in datasets]
         if boxset == DETECTED and views == choices[-1]:
             _write_submission(
                 args.out_dir / f"submission-{split}.csv",
@@ -66,6 +69,7 @@ def _work(args: argparse.Namespace, payload: EvaluatePayload, text: str) -> dict
         by_dataset = table.pop("datasets")
         assert isinstance(by_dataset, dict)
         whole: dict[str, dict[str, object]] = {**by_dataset, UNION: table}
+        _note_excluded(whole, datasets, split, dialect)
         results.setdefault(split, {}).setdefault(boxset, {})[views.name] = whole
         per_class += _rows(split, boxset, views.name, whole)
     write_text(args.out_dir / "per_class.csv", flat_results(per_class))
@@ -90,6 +94,19 @@ def _work(args: argparse.Namespace, payload: EvaluatePayload, text: str) -> dict
         "results": len(combinations) - len(skipped),
         "without truth": len(skipped),
     }
+
+
+def _note_excluded(
+    tables: Mapping[str, dict[str, object]], datasets: Sequence[Dataset], split: str, dialect: Dialect
+) -> None:
+    """Says in each data set's table, and in that of the union, how many keyframes are excluded."""
+    numbers = {data.name: len(excluded_rows(data.index, split)) for data in datasets if data.name in tables}
+    numbers[UNION] = sum(numbers.values())
+    unlike = "" if dialect.use_exclusions else f", though the dialect {dialect.name} knows no exclusions file"
+    for name, number in numbers.items():
+        notes = tables[name]["notes"]
+        assert isinstance(notes, list)
+        notes += [f"{number} excluded keyframes are on neither side{unlike}"] if number else []
 
 
 def _members(predictions: Predictions) -> tuple[str, ...]:
