@@ -82,6 +82,11 @@ def _read(index: Mapping[str, Sequence[Path]], predictions: Mapping[str, Sequenc
     return datasets
 
 
+def without_boxset(datasets: Sequence[Dataset], boxset: str) -> list[str]:
+    """Names of the data sets whose predictions lack a box set, as an ensemble of csv files lacks the boxes of the truth."""
+    return [data.name for data in datasets if boxset not in data.predictions.boxsets]
+
+
 def scored_boxes(data: Dataset, split: str, boxset: str, views: Views, dialect: Dialect) -> Scored:
     """Detections of the evaluated keyframes of a split, and the truth of those that the dialect counts.
 

@@ -11,7 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stages.evaluate.core import Scored, measure, pool_of
-from stages.evaluate.datasets import VIEWS_HELP, Dataset, add_inputs, read_inputs, scored_boxes
+from stages.evaluate.datasets import (
+    VIEWS_HELP,
+    Dataset,
+    add_inputs,
+    read_inputs,
+    scored_boxes,
+    without_boxset,
+)
 from stages.evaluate.errors import TRUTH_BOXES, error_tables
 from stages.evaluate.settings import ALL_VIEWS, Views
 from stages.lib.artifacts.predictions import DETECTED, TRUTH
@@ -49,7 +56,7 @@ def _pool(
     datasets: Sequence[Dataset], split: str, boxset: str, views: Views, dialect: Dialect
 ) -> Scored | None:
     """The data sets with keyframes of a split as one; None without any truth there, or where one lacks the box set."""
-    if boxset == TRUTH and not all(boxset in data.predictions.boxsets for data in datasets):
+    if boxset == TRUTH and without_boxset(datasets, TRUTH):
         return None
     scored = [scored_boxes(data, split, boxset, views, dialect) for data in datasets]
     scored = [one for one in scored if len(one.truth.key_us)]

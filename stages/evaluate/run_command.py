@@ -14,7 +14,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from stages.evaluate.core import UNION, evaluate, metrics_json, pool_of
-from stages.evaluate.datasets import VIEWS_HELP, Dataset, add_inputs, read_inputs, scored_boxes
+from stages.evaluate.datasets import (
+    VIEWS_HELP,
+    Dataset,
+    add_inputs,
+    read_inputs,
+    scored_boxes,
+    without_boxset,
+)
 from stages.evaluate.settings import ALL_VIEWS, Views, flat_results
 from stages.lib.annotations.ava_csv import read_truth
 from stages.lib.annotations.write_csv import write_detections
@@ -52,6 +59,11 @@ def _work(args: argparse.Namespace, payload: EvaluatePayload, text: str) -> dict
     per_class: list[tuple[str, str, str, str, dict[str, object]]] = []
     combinations = list(itertools.product(args.splits, args.boxsets, choices))
     for split, boxset, views in track(combinations, len(combinations), "evaluate"):
+        lacking = without_boxset(datasets, TRUTH) if boxset == TRUTH else []
+        if lacking:
+            what = f"no answers on the boxes of the truth of {', '.join(lacking)}"
+            skipped.append(f"{split}/{boxset}/{views.name}: {what}")
+            continue
         scored = [scored_boxes(data, split, boxset, views, dialect) for data in datasets]
         if boxset == DETECTED and views == choices[-1]:
             _write_submission(
@@ -92,7 +104,7 @@ def _work(args: argparse.Namespace, payload: EvaluatePayload, text: str) -> dict
     return {
         "data sets": len(datasets),
         "results": len(combinations) - len(skipped),
-        "without truth": len(skipped),
+        "skipped": len(skipped),
     }
 
 
