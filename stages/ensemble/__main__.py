@@ -29,7 +29,7 @@ from stages.lib.artifacts.loading import joint_fingerprint, load_index
 from stages.lib.artifacts.predictions import DETECTED, FUSED, BoxSet, Fused, Predictions
 from stages.lib.artifacts.provenance import Provenance
 from stages.lib.artifacts.schemas import ENSEMBLE
-from stages.lib.artifacts.scored import evaluated_rows, matching_rows, truth_table
+from stages.lib.artifacts.scored import counted_rows, matching_rows, truth_table
 from stages.lib.artifacts.tables import Classes, Index, ragged_rows
 from stages.lib.artifacts.writer import write_artifact
 from stages.lib.cli import by_name, named_path, parse, run_stage, stage_parser
@@ -156,7 +156,8 @@ def _fit(members: Members, indexes: Mapping[str, Index], payload: EnsemblePayloa
     cfg = payload.ensemble
     class_ids = next(iter(next(iter(members.shared.values())).values())).classes.ids
     first = {name: tables[members.names[0]] for name, tables in members.shared.items()}
-    rows = {name: evaluated_rows(index, cfg.fit_split) for name, index in indexes.items()}
+    dialect = dialect_named(payload.dialect.dialect, payload.dialect.cap)
+    rows = {name: counted_rows(index, cfg.fit_split, dialect) for name, index in indexes.items()}
     truths = {name: truth_table(index, rows[name]) for name, index in indexes.items() if name in first}
     known = tuple(name for name in first if name in truths and len(truths[name].video))
     if not known:
@@ -167,7 +168,6 @@ def _fit(members: Members, indexes: Mapping[str, Index], payload: EnsemblePayloa
         for name in known
     }
     truth = concat_truths([truths[name] for name in known])
-    dialect = dialect_named(payload.dialect.dialect, payload.dialect.cap)
 
     def matched(tables: Mapping[str, Mapping[str, Predictions]], member: str) -> SharedBoxes:
         where = [(tables[name][member], places[name], f"{member} on {name}") for name in known]

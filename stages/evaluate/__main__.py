@@ -6,6 +6,8 @@ On csv files, without a pipeline:
 On the artifacts of a run, many combinations at once:
   python -m stages.evaluate --config C.json --index DATASET=FILE... --predictions DATASET=FILE...
       [--views all s256] [--boxsets detected truth] [--splits val test] --out-dir DIR
+Why a model's score is what it is (causes of errors, what-ifs, doubtful annotations):
+  python -m stages.evaluate errors --config C.json --index DATASET=FILE... --predictions DATASET=FILE... --out F
 Person boxes of the detectors (AP@50):
   python -m stages.evaluate persons --config C --index DATASET=FILE... --detections DATASET=FILE... --out F
 Add --help to any of them for all flags.
@@ -16,7 +18,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from stages.evaluate import persons_command, plain_command, run_command
+from stages.evaluate import errors_command, persons_command, plain_command, run_command
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -24,6 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if argv is None else argv)
     if given[:1] == ["persons"]:
         return persons_command.main(given[1:])
+    if given[:1] == ["errors"]:
+        return errors_command.main(given[1:])
     if any(word.split("=")[0] == "--groundtruth" for word in given):
         return plain_command.main(given)
     if not given or given[0] in ("-h", "--help"):

@@ -31,12 +31,12 @@ def evaluate(datasets: Sequence[Scored], classes: LabelMap, cfg: EvaluateConfig)
     """Results by data set, and of all keyframes as one pool under `union` (spec 13.23); StageError without any truth."""
     if not datasets:
         raise StageError("nothing to evaluate", "data sets", "name at least one data set with a ground truth")
-    results = {scored.name: _result(scored, classes, cfg) for scored in datasets}
+    results = {scored.name: measure(scored, classes, cfg) for scored in datasets}
     assert len(results) == len(datasets) and UNION not in results, (
         "data sets have distinct names, none is union"
     )
     only = len(datasets) == 1
-    results[UNION] = results[datasets[0].name] if only else _result(pool_of(datasets), classes, cfg)
+    results[UNION] = results[datasets[0].name] if only else measure(pool_of(datasets), classes, cfg)
     if not results[UNION].truths.any():
         raise StageError(
             "no listed class has a ground-truth box",
@@ -56,7 +56,8 @@ def pool_of(datasets: Sequence[Scored]) -> Scored:
     )
 
 
-def _result(scored: Scored, classes: LabelMap, cfg: EvaluateConfig) -> Result:
+def measure(scored: Scored, classes: LabelMap, cfg: EvaluateConfig) -> Result:
+    """The result of one table of scored boxes by the configured metric."""
     return frame_map(
         scored.truth,
         scored.detections,

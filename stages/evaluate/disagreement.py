@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from stages.lib.annotations.labelmap import LabelMap
 from stages.lib.metrics.errors.disagreement import Disagreement, examine
-from stages.lib.metrics.tables import Truth
+from stages.lib.metrics.tables import DetectionsTable, Truth, microseconds_to_milliseconds
 
 LISTED: Final = 200
 """Most entries of a list of candidates or doubtful annotations; the number of all stands beside it."""
@@ -40,7 +40,7 @@ def annotation_tables(truth: Truth, classes: LabelMap) -> Table:
             "listed": [
                 {
                     **_place(truth, int(flicker.before[i])),
-                    "to_ms": int(truth.timestamp_ms[flicker.after[i]]),
+                    "to_ms": milliseconds_of(truth, flicker.after[i]),
                     "class": classes.names[flicker.label[i]],
                 }
                 for i in order
@@ -81,7 +81,7 @@ def _swaps(found: Disagreement, classes: LabelMap) -> list[Table]:
 def _place(truth: Truth, row: int) -> Table:
     return {
         "video": truth.videos[truth.video[row]],
-        "ms": int(truth.timestamp_ms[row]),
+        "ms": milliseconds_of(truth, row),
         "box": corners(truth.boxes[row]),
     }
 
@@ -89,3 +89,8 @@ def _place(truth: Truth, row: int) -> Table:
 def corners(box: Sequence[float] | NDArray[np.floating]) -> list[float]:
     """A box xyxy in [0, 1] with six decimals, as the official files have them."""
     return [round(float(side), 6) for side in box]
+
+
+def milliseconds_of(table: Truth | DetectionsTable, row: int) -> int:
+    """The time of one row in whole milliseconds."""
+    return microseconds_to_milliseconds(int(table.timestamp_us[row]))

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from stages.evaluate.core import Scored, number
-from stages.evaluate.disagreement import LISTED, annotation_tables, corners
+from stages.evaluate.disagreement import LISTED, annotation_tables, corners, milliseconds_of
 from stages.evaluate.examples import examples
 from stages.lib.annotations.labelmap import LabelMap
 from stages.lib.config.evaluate import EvaluateConfig
@@ -30,7 +30,7 @@ def error_tables(
     scored: Scored,
     classes: LabelMap,
     cfg: EvaluateConfig,
-    measured: Mapping[str, Result | None] | None = None,
+    measured: Mapping[str, Result] | None = None,
 ) -> Table:
     """Everything about the errors of scored boxes; `measured` are further rows of the what-if table that were run."""
     errors = explain(
@@ -43,7 +43,7 @@ def error_tables(
     )
     case = Case(scored.truth, scored.detections, errors, scored.exclusions)
     mended = repairs(case)
-    better: dict[str, Result | None] = {**what_ifs(case), **(measured or {})}
+    better = {**what_ifs(case), **(measured or {})}
     result = errors.result
     return {
         "dialect": result.dialect.name,
@@ -65,7 +65,6 @@ def error_tables(
         "what_if": [
             {"what": name, "mAP": number(one.mean_ap), "change": number(one.mean_ap - result.mean_ap)}
             for name, one in better.items()
-            if one is not None
         ],
         "missing": _missing(case, classes),
         "annotations": annotation_tables(scored.truth, classes),
@@ -130,8 +129,8 @@ def _missing(case: Case, classes: LabelMap) -> Table:
     listed = [
         {
             "video": table.videos[table.video[first]],
-            "from_ms": int(table.timestamp_ms[first]),
-            "to_ms": int(table.timestamp_ms[last]),
+            "from_ms": milliseconds_of(table, first),
+            "to_ms": milliseconds_of(table, last),
             "keyframes": int(length),
             "score": round(float(score), 4),
             "class": classes.names[column[int(table.class_id[first])]],

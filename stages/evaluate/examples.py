@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.evaluate.disagreement import corners
+from stages.evaluate.disagreement import corners, milliseconds_of
 from stages.lib.annotations.labelmap import LabelMap
 from stages.lib.geometry.boxes import areas
 from stages.lib.metrics.errors.causes import (
@@ -83,7 +83,7 @@ def _of_entry(case: Case, classes: LabelMap, entry: int, said: int) -> Example:
     return {
         "class": classes.names[errors.entry_class[entry]],
         "video": case.detections.videos[case.detections.video[row]],
-        "ms": int(case.detections.timestamp_ms[row]),
+        "ms": milliseconds_of(case.detections, row),
         "box": corners(box),
         **_truth_of(case, classes, person),
         "said": _claims(case, classes, int(errors.keyframe[entry]), box, person, said, first=entry),
@@ -103,7 +103,7 @@ def _of_truth(case: Case, classes: LabelMap, row: int, said: int) -> Example:
     return {
         "class": classes.names[errors.truth_class[row]],
         "video": truth.videos[truth.video[row]],
-        "ms": int(truth.timestamp_ms[row]),
+        "ms": milliseconds_of(truth, row),
         **_truth_of(case, classes, person),
         **found,
     }

@@ -4,7 +4,7 @@
   python -m tests.benches.bench_ensemble --quick    small: shows that it works, measures nothing
 
 Generated float16 predictions in the format of stage predict; the commands are run as Snakemake runs them, with a warm page
-cache. The phases are timed in a second run; the searches, the members' worth and the bootstrap apart.
+cache. The phases are timed in a second run; the searches, the members' worth, the bootstrap and the causes of errors apart.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ import numpy as np
 from stages.ensemble import __main__ as ensemble
 from stages.ensemble.study import FitData
 from stages.evaluate import core as scoring
-from stages.evaluate import run_command
+from stages.evaluate import datasets as inputs
+from stages.evaluate import errors_command, run_command
 from stages.lib.config.ensemble import EnsembleConfig, WeightRule
 from stages.lib.config.evaluate import EvaluateConfig
 from stages.lib.config.load import canonical_json
@@ -47,7 +48,7 @@ ENSEMBLE_PHASES = (
     ("fuse", ensemble, "_fuse"),
 )
 EVALUATE_PHASES = (
-    ("read the fused scores", run_command, "_read"),
+    ("read the fused scores", inputs, "_read"),
     ("frame mAP of both data sets and the union", scoring, "frame_map"),
     ("write the detections as csv", run_command, "_write_submission"),
 )
@@ -92,12 +93,16 @@ class World:
             words += ["--predictions", *(f"{name}={file}" for file in self.files(str(number)))]
         return [*words, "--out-dir", str(self.folder / "out")]
 
-    def evaluate(self, **keys: Any) -> list[str]:
-        """Words of the evaluate command on the ensemble's scores."""
+    def scored(self, **keys: Any) -> list[str]:
+        """Words of the commands of evaluate on the ensemble's scores, without --out-dir or --out."""
         payload = EvaluatePayload(version=VERSIONS["evaluate"], evaluate=EvaluateConfig(**keys))
         scores = [f"{part.name}={self.folder / 'out' / part.name}.h5" for part in self.parts]
         words = ["--config", self._config("evaluate", payload), "--index", *self.files("index")]
-        return [*words, "--scores", *scores, "--out-dir", str(self.folder / "out")]
+        return [*words, "--scores", *scores]
+
+    def evaluate(self, **keys: Any) -> list[str]:
+        """Words of the evaluate command."""
+        return [*self.scored(**keys), "--out-dir", str(self.folder / "out")]
 
     def _config(self, name: str, payload: Payload) -> str:
         path = self.folder / f"{name}.json"
@@ -178,7 +183,7 @@ def _phases(world: World) -> str:
 
 
 def _apart(world: World) -> str:
-    """What is not part of the promise: both searches, the members' worth, the bootstrap."""
+    """What is not part of the promise: both searches, the members' worth, the bootstrap, the causes of errors."""
     with _kept(FitData) as made:
         assert ensemble.main(world.ensemble("uniform", leave_one_out=False)) == 0
     data: FitData = made[0]
@@ -191,6 +196,9 @@ def _apart(world: World) -> str:
     parts = (("bootstrap", scoring, "bootstrap"),)
     boot = phases(lambda: run_command.main(world.evaluate(bootstrap=RESAMPLES)), parts)
     spent[f"bootstrap of the mAPs, {RESAMPLES} resamples"] = boot["bootstrap"]
+    words = [*world.scored(), "--out", str(world.folder / "out" / "errors.json")]
+    causes = phases(lambda: errors_command.main(words), (("causes", errors_command, "error_tables"),))
+    spent["causes of errors, what-ifs, doubtful annotations"] = causes["causes"]
     rows = [f"| {name} | {seconds:.1f} |" for name, seconds in spent.items()]
     return "\n".join(["Apart from that:", "", "| | s |", "|---|---|", *rows, ""])
 

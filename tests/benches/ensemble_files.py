@@ -16,7 +16,15 @@ from stages.lib.annotations.labelmap import AVA_EVALUATED
 from stages.lib.artifacts.predictions import DETECTED, BoxSet, Predictions
 from stages.lib.artifacts.provenance import Provenance
 from stages.lib.artifacts.schemas import INDEX, PREDICT
-from stages.lib.artifacts.tables import ROLE_EVAL, Boxes, Classes, Index, Keyframes, splits_of
+from stages.lib.artifacts.tables import (
+    ROLE_EVAL,
+    ROLE_TRAIN,
+    Boxes,
+    Classes,
+    Index,
+    Keyframes,
+    splits_of,
+)
 from stages.lib.artifacts.writer import write_artifact
 from stages.lib.config.versions import VERSIONS
 
@@ -95,7 +103,7 @@ def _draw(rng: np.random.Generator, names: list[str], keyframes: int) -> Shard:
         ("val",) * len(names),
         np.zeros(len(names)),
         tuple(f"{name}.mp4" for name in names),
-        np.full(len(video), ROLE_EVAL, np.uint8),
+        np.full(len(video), ROLE_TRAIN | ROLE_EVAL, np.uint8),
         splits_of(n_people),
         truth_T4,
         labels_TA,

@@ -16,6 +16,7 @@ from stages.lib.artifacts.schemas import DECODE, DETECT, INDEX, PREDICT
 from stages.lib.artifacts.tables import (
     ROLE_EVAL,
     ROLE_EXCLUDED,
+    ROLE_TRAIN,
     Boxes,
     Classes,
     Index,
@@ -68,7 +69,7 @@ def draw_world(seed: int, videos: Sequence[tuple[str, str]], keyframes: int = 12
     corner = rng.uniform(0.02, 0.6, (n, 2)).astype(np.float32)
     size = rng.uniform(0.15, 0.38, (n, 2)).astype(np.float32)
     labels = (rng.random((n, len(CLASSES.ids))) < 0.25).astype(np.uint8)
-    roles = np.full(len(video), ROLE_EVAL, np.uint8)
+    roles = np.full(len(video), ROLE_TRAIN | ROLE_EVAL, np.uint8)
     roles[3::11] |= ROLE_EXCLUDED
     index = Index(
         Keyframes(tuple(name for name, _ in videos), video, times),

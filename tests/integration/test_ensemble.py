@@ -64,6 +64,13 @@ def ensemble(run: Run, out: Path, *members: str, **keys: object) -> int:
     return main(words)
 
 
+def evaluated(run: Run, folder: Path) -> list[str]:
+    """Words of the commands of evaluate on an ensemble's files, without where the result goes."""
+    fused = {name: [folder / f"{name}.h5"] for name in WORLDS}
+    config = str(evaluate_config(folder))
+    return ["--config", config, "--index", *named(run[0]), "--scores", *named(fused)]
+
+
 def test_better_members_weigh_more_and_the_ensemble_beats_them(files: Run, tmp_path: Path) -> None:
     assert ensemble(files, tmp_path) == 0
     weights = json.loads((tmp_path / "weights.json").read_text())
@@ -72,15 +79,7 @@ def test_better_members_weigh_more_and_the_ensemble_beats_them(files: Run, tmp_p
     ap, values = np.array(weights["ap"]), np.array(weights["weights"])
     assert np.allclose(values, ap / ap.sum(axis=0)), "rule ap with power one"
     assert weights["mean_ap"] == pytest.approx(ap.mean(axis=1))
-    fused = {name: [tmp_path / f"{name}.h5"] for name in WORLDS}
-    words = [
-        "--config",
-        str(evaluate_config(tmp_path)),
-        "--index",
-        *named(files[0]),
-        "--scores",
-        *named(fused),
-    ]
+    words = evaluated(files, tmp_path)
     assert evaluate_main([*words, "--boxsets", "detected", "truth", "--out-dir", str(tmp_path)]) == 0
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     assert metrics["members"] == weights["members"]
@@ -140,13 +139,20 @@ def test_weights_are_measured_on_the_half_they_were_not_fitted_on(
     assert "optimism in points" in capfd.readouterr().err
 
 
-def test_the_measured_ensemble_is_what_evaluate_says(files: Run, tmp_path: Path) -> None:
-    assert ensemble(files, tmp_path, leave_one_out=False) == 0
+@pytest.mark.parametrize("fused", [False, True], ids=["same boxes", "fused boxes"])
+def test_the_measured_ensemble_is_what_evaluate_says(files: Run, tmp_path: Path, fused: bool) -> None:
+    if fused:
+        file = as_csv(tmp_path / "their.csv", files, "acar:1", shift=0.01)
+        assert with_csv(files, tmp_path, file, "linear", "acar", leave_one_out=False) == 0
+        with open_artifact(tmp_path / "movies.h5", ENSEMBLE) as artifact:
+            boxes = Fused.read(artifact).boxsets["detected"].boxes.boxes
+        heads, _ = load_predictions(files[1]["acar:0"]["movies"], "x")
+        assert not np.isin(boxes, heads.boxsets["detected"].boxes.boxes).all()
+    else:
+        assert ensemble(files, tmp_path, leave_one_out=False) == 0
     weights = json.loads((tmp_path / "weights.json").read_text())
     assert weights["worth"] == []
-    fused = {name: [tmp_path / f"{name}.h5"] for name in WORLDS}
-    words = ["--config", str(evaluate_config(tmp_path)), "--index", *named(files[0]), "--scores"]
-    assert evaluate_main([*words, *named(fused), "--out-dir", str(tmp_path)]) == 0
+    assert evaluate_main([*evaluated(files, tmp_path), "--out-dir", str(tmp_path)]) == 0
     table = json.loads((tmp_path / "metrics.json").read_text())["results"]["val"]["detected"]["all"]
     assert weights["ensemble_mean_ap"] == pytest.approx(table["union"]["mAP@0.5IOU"], abs=1e-12)
 
@@ -264,6 +270,14 @@ def test_csv_files_alone_make_an_ensemble(files: Run, tmp_path: Path) -> None:
     assert weights["mean_ap"] == pytest.approx(head["mean_ap"], abs=1e-9)
     assert any(note.startswith("theirs: 1 of") and "outside the list" in note for note in weights["notes"])
     assert any(note.startswith("theirs: 1 of") and "without predictions" in note for note in weights["notes"])
+    words = [*evaluated(files, tmp_path), "--name", "csv"]
+    assert evaluate_main([*words, "--boxsets", "detected", "truth", "--out-dir", str(tmp_path)]) == 0
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert list(metrics["results"]["val"]) == ["detected"]
+    assert metrics["skipped"] == ["val/truth/all: no answers on the boxes of the truth of movies, clips"]
+    assert evaluate_main(["errors", *words, "--out", str(tmp_path / "errors.json")]) == 0
+    tables = json.loads((tmp_path / "errors.json").read_text())["splits"]["val"]
+    assert "ground-truth boxes" not in [row["what"] for row in tables["what_if"]]
 
 
 @pytest.mark.parametrize(

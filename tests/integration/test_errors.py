@@ -39,10 +39,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Files]:
         name: [write_decode(folder / name, w, ["c1"]) for w in worlds] for name, worlds in WORLDS.items()
     }
     words = ["--config", str(evaluate_config(folder)), "--index", *named(index)]
-    words += ["--predictions", *named(predict), "--views", "s128", "all", "--splits", "val", "test"]
-    words += ["--boxsets", "detected", "truth", "--name", "ACAR"]
-    for out in ("evaluate", "again"):
-        assert evaluate_main([*words, "--out-dir", str(folder / out)]) == 0
+    words += ["--predictions", *named(predict), "--splits", "val", "test", "--name", "ACAR"]
+    out = ["--boxsets", "detected", "truth", "--out-dir", str(folder / "evaluate")]
+    assert evaluate_main([*words, *out]) == 0
+    assert not (folder / "evaluate/errors.json").exists(), "one model is shown, not all"
+    for name in ("evaluate", "again"):
+        assert evaluate_main(["errors", *words, "--out", str(folder / name / "errors.json")]) == 0
     return folder, decode
 
 

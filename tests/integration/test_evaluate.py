@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from stages.lib.annotations.ava_csv import read_detections
 from stages.lib.artifacts.predictions import BoxSet, Predictions
 from stages.lib.artifacts.provenance import Provenance
 from stages.lib.artifacts.schemas import PREDICT
-from stages.lib.artifacts.tables import ROLE_EXCLUDED
+from stages.lib.artifacts.tables import ROLE_EXCLUDED, ROLE_TRAIN
 from stages.lib.artifacts.writer import write_artifact
 from tests.integration.commands import evaluate_config, named
 from tests.integration.small_run import (
@@ -154,35 +155,72 @@ def test_the_order_of_files_does_not_matter_and_two_runs_are_equal(
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
-def test_the_submission_scores_the_same_on_csv_files(run: tuple[Path, Files, Files], tmp_path: Path) -> None:
-    """The csv of one data set, scored by the plain form, gives the number of the pipeline form."""
-    folder, index, predict = run
-    small = (folder, {"clips": index["clips"]}, {"clips": predict["clips"]})
-    assert evaluate(small, tmp_path) == 0
-    truth_lines, items = [], []
-    world = WORLDS["clips"][0].index
-    for k, (video, ms) in enumerate(world.keyframes.keys()):
-        if world.split[world.keyframes.video[k]] != "val" or world.roles[k] & ROLE_EXCLUDED:
-            continue
-        truth_lines.append(f"{video},{ms / 1000:.6f}")
-        for row in range(*world.truth().of(k).indices(len(world.truth_boxes))):
-            box = ",".join(f"{side:.6f}" for side in world.truth_boxes[row])
-            for a in np.flatnonzero(world.truth_labels[row]):
-                truth_lines.append(f"{video},{ms / 1000:.6f},{box},{CLASSES.ids[a]},{row}")
-    for number, name in zip(CLASSES.ids, CLASSES.names, strict=True):
-        items.append(f'item {{\n  name: "{name}"\n  id: {number}\n}}\n')
-    (tmp_path / "gt.csv").write_text("\n".join(truth_lines) + "\n")
-    (tmp_path / "l.pbtxt").write_text("".join(items))
-    words = ["--groundtruth", tmp_path / "gt.csv", "--detections", tmp_path / "submission-val.csv"]
-    words += ["--labelmap", tmp_path / "l.pbtxt", "--out", tmp_path / "plain.json"]
-    assert main([str(word) for word in words]) == 0
+def unlisted(world: World) -> World:
+    """The world whose annotations do not list every fourth keyframe: nobody is labelled there, and it is not trained on."""
+    index = world.index
+    roles, labels = index.roles.copy(), index.truth_labels.copy()
+    roles[::4] &= ~np.uint8(ROLE_TRAIN)
+    for k in range(0, len(roles), 4):
+        labels[index.truth().of(k)] = 0
+    return replace(world, index=replace(index, roles=roles, truth_labels=labels))
+
+
+def written_truth(folder: Path, worlds: Sequence[World]) -> list[Path | str]:
+    """Flags of the plain command with the truth of split val as official csv files: listed keyframes, excluded ones apart."""
+    lines, excluded = [], []
+    for index in (world.index for world in worlds):
+        for k, (video, ms) in enumerate(index.keyframes.keys()):
+            place = f"{video},{ms / 1000:.6f}"
+            if index.split[index.keyframes.video[k]] != "val":
+                continue
+            if index.roles[k] & ROLE_EXCLUDED:
+                excluded.append(place)
+            elif index.roles[k] & ROLE_TRAIN:
+                lines.append(place)
+                for row in range(*index.truth().of(k).indices(len(index.truth_boxes))):
+                    box = ",".join(f"{side:.6f}" for side in index.truth_boxes[row])
+                    for a in np.flatnonzero(index.truth_labels[row]):
+                        lines.append(f"{place},{box},{CLASSES.ids[a]},{row}")
+    names = zip(CLASSES.ids, CLASSES.names, strict=True)
+    items = [f'item {{\n  name: "{name}"\n  id: {number}\n}}\n' for number, name in names]
+    (folder / "gt.csv").write_text("\n".join(lines) + "\n")
+    (folder / "ex.csv").write_text("\n".join(excluded) + "\n")
+    (folder / "l.pbtxt").write_text("".join(items))
+    return [
+        *("--groundtruth", folder / "gt.csv"),
+        *("--exclusions", folder / "ex.csv"),
+        *("--labelmap", folder / "l.pbtxt"),
+    ]
+
+
+@pytest.mark.parametrize("dialect", ["official", "2020"])
+@pytest.mark.parametrize("dataset", ["movies", "clips"])
+def test_the_submission_scores_the_same_on_csv_files(tmp_path: Path, dataset: str, dialect: str) -> None:
+    """The csv of one data set, scored by the plain form, gives the number of the pipeline form.
+
+    A second of a film that the annotations do not list is evaluated; whether what is detected there is false is the
+    dialect's choice.
+    """
+    worlds = [unlisted(world) for world in WORLDS[dataset]]
+    index = {dataset: [write_index(tmp_path, world) for world in worlds]}
+    predict = {dataset: [write_predict(tmp_path, world, 1.0) for world in WORLDS[dataset]]}
+    words = ["--config", str(evaluate_config(tmp_path, dialect=dialect)), "--index", *named(index)]
+    assert main([*words, "--predictions", *named(predict), "--out-dir", str(tmp_path)]) == 0
+    table = json.loads((tmp_path / "metrics.json").read_text())["results"]["val"]["detected"]["all"][dataset]
+    flags = [*written_truth(tmp_path, worlds), "--detections", tmp_path / "submission-val.csv"]
+    flags += ["--dialect", dialect, "--out", tmp_path / "plain.json"]
+    assert main([str(word) for word in flags]) == 0
     plain = json.loads((tmp_path / "plain.json").read_text())
-    table = json.loads((tmp_path / "metrics.json").read_text())["results"]["val"]["detected"]["all"]["clips"]
     assert plain["mAP@0.5IOU"] == pytest.approx(table["mAP@0.5IOU"], abs=1e-5)
-    assert plain["dialect"] == "official"
-    assert plain["read"]["detections"]["rows"] == len(
-        (tmp_path / "submission-val.csv").read_text().splitlines()
-    )
+    assert plain["dialect"] == dialect
+    lines = (tmp_path / "submission-val.csv").read_text().splitlines()
+    assert plain["read"]["detections"]["rows"] == len(lines)
+    ignored = table["counts"]["unlisted_keyframe"]
+    assert plain["counts"]["unlisted_keyframe"] == ignored and (ignored > 0) == (dialect == "official")
+    excluded = len((tmp_path / "ex.csv").read_text().splitlines())
+    (note,) = [note for note in table["notes"] if "on neither side" in note]
+    assert note.startswith(f"{excluded} excluded keyframes")
+    assert ("knows no exclusions file" in note) == (dialect == "official")
 
 
 def test_the_submission_has_the_exact_times_of_the_annotations(

@@ -78,7 +78,6 @@ def names(stage: str, given: dict[str, list[str]]) -> list[str]:
         return [
             "metrics.json",
             "per_class.csv",
-            "errors.json",
             *(f"submission-{split}.csv" for split in given["--splits"]),
         ]
     return ["report.html", "table.txt", "detections.csv"]

@@ -51,9 +51,21 @@ def test_playground(tmp_path: Path) -> None:
         "predict": shards * heads,
         "ensemble": len(config["ensembles"]),
         "evaluate": heads + len(config["ensembles"]),
+        "errors": 1,
         "attention": 2,
         "report": 1,
     }
+
+
+def test_errors_are_explained_of_the_model_that_is_shown(tmp_path: Path) -> None:
+    """The causes take longer than the number itself, and the page shows one model's; others are made when asked for."""
+    flow = with_stubs(tmp_path, "playground")
+    flow.snakemake("--until", "errors")
+    (job,) = [job["words"] for job in flow.jobs() if job["words"][:1] == ["errors"]]
+    assert (values(job, "--name"), values(job, "--views")) == (["all"], ["all"])
+    assert values(job, "--out") == ["results/playground/evaluate/all/errors.json"]
+    head = "results/playground/evaluate/acar/seed0/errors.json"
+    assert flow.counts(head)["errors"] == 1 and "evaluate" not in flow.counts(head)
 
 
 def test_a_run_without_relations_shows_none(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from stages.lib.config.load import load_config
 from stages.lib.config.made import belongs, made
 from tests.workflow.flow import Flow, read_config, with_stubs
 
-AFTER_PREDICT = {"predict", "ensemble", "evaluate", "report"}
+AFTER_PREDICT = {"predict", "ensemble", "evaluate", "errors", "report"}
 SHOWN = {"attention"}  # the relations of head acar
 AFTER_TRAIN = {"train"} | AFTER_PREDICT
 AFTER_EXTRACT = {"extract", "bank"} | AFTER_TRAIN | SHOWN
@@ -44,8 +44,8 @@ MATRIX: list[tuple[dict[str, Any], set[str]]] = [
         {"detectors": {"clips": {"train": {"lr": 0.01}}}},
         {"train_detector", "detect", "persons", "bank"} | AFTER_TRAIN | SHOWN,
     ),
-    ({"ensembles": {"all": {"power": 2.0}}}, {"ensemble", "evaluate", "report"}),
-    ({"evaluate": {"iou": 0.6}}, {"ensemble", "evaluate", "persons", "report"} | SHOWN),
+    ({"ensembles": {"all": {"power": 2.0}}}, {"ensemble", "evaluate", "errors", "report"}),
+    ({"evaluate": {"iou": 0.6}}, {"ensemble", "evaluate", "errors", "persons", "report"} | SHOWN),
     ({"report": {"keyframes": 5}}, {"report"}),
     ({"report": {"relations": 5}}, {"report"} | SHOWN),
 ]

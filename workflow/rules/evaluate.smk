@@ -1,11 +1,11 @@
 """evaluate: frame mAP of every head and ensemble on each annotated data set and on their union.
 
-persons is the same stage's average precision of the person boxes.
+errors is the same stage's analysis of one model's errors, persons its average precision of the person boxes.
 """
 
 
 rule evaluate:
-    """Metrics of one head (with one seed) or ensemble, per-class table, errors and csv of its detections."""
+    """Metrics of one head (with one seed) or ensemble, per-class table and csv of its detections."""
     input:
         config="<results>/config/evaluate/all.json",
         index=shards_of("index", CONFIG.annotated),
@@ -15,7 +15,6 @@ rule evaluate:
     output:
         metrics="<results>/evaluate/{model}/metrics.json",
         classes="<results>/evaluate/{model}/per_class.csv",
-        errors="<results>/evaluate/{model}/errors.json",
         detections=expand("<results>/evaluate/{{model}}/submission-{split}.csv", split=EVALUATED),
     log:
         "<logs>/evaluate/{model}.log",
@@ -52,6 +51,49 @@ rule evaluate:
         " {params.kinds:q}"
         " --name {wildcards.model:q}"
         " --out-dir {params.folder:q}"
+        " > {log:q} 2>&1"
+
+
+rule errors:
+    """Causes of the errors of one head or ensemble; the report asks for the model that it shows."""
+    input:
+        config="<results>/config/evaluate/all.json",
+        index=shards_of("index", CONFIG.annotated),
+        scores=lambda wildcards: scores(wildcards.model),
+        kinds=lambda wildcards: kinds_files(),
+    output:
+        "<results>/evaluate/{model}/errors.json",
+    log:
+        "<logs>/errors/{model}.log",
+    benchmark:
+        "<benchmarks>/errors/{model}.tsv"
+    wildcard_constraints:
+        model="[a-z0-9][a-z0-9-]*(/seed[0-9]+)?",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(120),
+    params:
+        sha=lambda wildcards: text_sha(settings("evaluate", "all")),
+        index=named("index", CONFIG.annotated),
+        scores=lambda wildcards: score_flags(wildcards.model),
+        views=lambda wildcards: view_choices(wildcards.model)[-1],
+        kinds=optional("--kinds", KINDS),
+        splits=EVALUATED,
+    shell:
+        "python -m stages.evaluate errors"
+        " --config {input.config:q}"
+        " --config-sha {params.sha}"
+        " --refusal {log:q}.refused"
+        " --index {params.index:q}"
+        " {params.scores:q}"
+        " --views {params.views:q}"
+        " --splits {params.splits:q}"
+        " {params.kinds:q}"
+        " --name {wildcards.model:q}"
+        " --out {output:q}"
         " > {log:q} 2>&1"
 
 

@@ -9,8 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.lib.artifacts.predictions import BoxSet
-from stages.lib.artifacts.tables import ROLE_EVAL, ROLE_EXCLUDED, Index, Keyframes, ragged_rows
+from stages.lib.artifacts.tables import (
+    ROLE_EVAL,
+    ROLE_EXCLUDED,
+    ROLE_TRAIN,
+    Index,
+    Keyframes,
+    ragged_rows,
+)
 from stages.lib.errors import StageError
+from stages.lib.metrics.dialects import Dialect
 from stages.lib.metrics.tables import DetectionsTable, Truth, detections_from_dense, truth_from_dense
 
 
@@ -19,6 +27,21 @@ def evaluated_rows(index: Index, split: str) -> NDArray[np.int64]:
     return np.flatnonzero(
         index.in_splits([split]) & ((index.roles & ROLE_EVAL) > 0) & ((index.roles & ROLE_EXCLUDED) == 0)
     )
+
+
+def counted_rows(index: Index, split: str, dialect: Dialect) -> NDArray[np.int64]:
+    """Those of the evaluated keyframes of a split that a dialect takes for keyframes of the ground truth.
+
+    Where detections on keyframes absent from the truth are ignored, these are the ones that the annotations list, with boxes
+    or without (role train); the index of a film has its seconds without any row, too.
+    """
+    rows = evaluated_rows(index, split)
+    return rows[(index.roles[rows] & ROLE_TRAIN) > 0] if dialect.ignore_unlisted_keyframes else rows
+
+
+def excluded_rows(index: Index, split: str) -> NDArray[np.int64]:
+    """Rows of the excluded keyframes of a split."""
+    return np.flatnonzero(index.in_splits([split]) & ((index.roles & ROLE_EXCLUDED) > 0))
 
 
 def truth_table(index: Index, rows: NDArray[np.int64]) -> Truth:

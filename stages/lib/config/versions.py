@@ -16,7 +16,7 @@ VERSIONS: Final[dict[str, int]] = {
     "bank": 2,
     "train": 2,
     "predict": 3,
-    "ensemble": 3,
-    "evaluate": 4,
+    "ensemble": 4,
+    "evaluate": 5,
     "report": 5,
 }
