@@ -50,7 +50,5 @@ def detection_moments(table: DetectionsTable, least: float) -> list[Moment]:
         if table.score[row] >= least:
             person.classes[int(table.class_id[row])] = float(table.score[row])
     named: Mapping[tuple[int, int], dict[Box, Person]] = people
-    moments = [
-        Moment(table.videos[v], us / 1e6, tuple(found.values())) for (v, us), found in named.items()
-    ]
+    moments = [Moment(table.videos[v], us / 1e6, tuple(found.values())) for (v, us), found in named.items()]
     return sorted(moments, key=lambda moment: (moment.video, moment.seconds))
