@@ -17,5 +17,5 @@ VERSIONS: Final[dict[str, int]] = {
     "predict": 3,
     "ensemble": 3,
     "evaluate": 4,
-    "report": 5,
+    "report": 6,
 }
