@@ -16,6 +16,6 @@ VERSIONS: Final[dict[str, int]] = {
     "train": 2,
     "predict": 3,
     "ensemble": 3,
-    "evaluate": 4,
+    "evaluate": 5,
     "report": 6,
 }
