@@ -15,7 +15,7 @@ def csv_tables(tables: Table) -> dict[str, str]:
     annotations = tables["annotations"]
     records = {
         "confusion.csv": tables["confusion"],
-        "what_if.csv": tables["what_if"],
+        "what_if.csv": [{"dialect": tables["dialect"], **row} for row in tables["what_if"]],
         "missing_truth.csv": tables["missing"]["listed"],
         "flicker.csv": annotations["flicker"],
         "flickers.csv": annotations["flickers"]["listed"],
@@ -27,14 +27,15 @@ def csv_tables(tables: Table) -> dict[str, str]:
 
 def _causes(tables: Table) -> str:
     """A row for each class and one for all: number of errors, share, and AP with the cause repaired, for each cause."""
-    whole = {"name": "all", "ap": tables["mAP"], **tables["all"]}
-    head = ["class", "ap", "truths", "entries"]
+    whole = {"id": "", "name": "all", "ap": tables["mAP"], **tables["all"]}
+    head = ["dialect", "id", "class", "ap", "truths", "entries"]
     for kind in ("errors", "share", "ap repaired"):
         head += [f"{kind}: {cause}" for cause in tables["causes"]]
     rows = []
     for row in [*tables["classes"], whole]:
         numbers = [value for column in ("counts", "shares", "repaired") for value in row[column]]
-        rows.append([row["name"], row["ap"], row["truths"], row["entries"], *numbers])
+        named = [tables["dialect"], row["id"], row["name"]]
+        rows.append([*named, row["ap"], row["truths"], row["entries"], *numbers])
     return _csv(head, rows)
 
 

@@ -88,7 +88,7 @@ def _work(args: argparse.Namespace, payload: EvaluatePayload, text: str) -> dict
         _note_excluded(whole, datasets, split, dialect)
         results.setdefault(split, {}).setdefault(boxset, {})[views.name] = whole
         per_class += _rows(split, boxset, views.name, whole)
-    write_text(args.out_dir / "per_class.csv", flat_results(per_class))
+    write_text(args.out_dir / "per_class.csv", flat_results(per_class, payload.evaluate.dialect))
     metrics = {
         "name": args.name,
         "metric": f"mAP@{payload.evaluate.iou:g}IOU",

@@ -72,12 +72,22 @@ def read_kinds(path: Path, classes: Classes | None = None) -> dict[int, str]:
     return kinds
 
 
-def flat_results(per_class: Sequence[tuple[str, str, str, str, dict[str, object]]]) -> str:
+def flat_results(per_class: Sequence[tuple[str, str, str, str, dict[str, object]]], dialect: str) -> str:
     """The per-class table of all combinations as csv text, a row for each combination and class."""
-    lines = ["split,boxset,views,dataset,id,name,kind,ap,truths,detections"]
+    lines = ["dialect,split,boxset,views,dataset,id,name,kind,ap,truths,detections"]
     for split, boxset, views, dataset, row in per_class:
         ap = "" if row["ap"] is None else f"{row['ap']:.6f}"
         name = str(row["name"]).replace('"', '""')
-        fields = [split, boxset, f'"{views}"', dataset, str(row["id"]), f'"{name}"', str(row["kind"]), ap]
+        fields = [
+            dialect,
+            split,
+            boxset,
+            f'"{views}"',
+            dataset,
+            str(row["id"]),
+            f'"{name}"',
+            str(row["kind"]),
+            ap,
+        ]
         lines.append(",".join([*fields, str(row["truths"]), str(row["detections"])]))
     return "\n".join(lines) + "\n"

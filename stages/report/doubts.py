@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from stages.report.html import paragraph, table
+from stages.report.html import details, paragraph, table
 from stages.report.sheets import short
 
-ROWS: Final = 20
+ROWS: Final = 12
 LEAST: Final = 5  # swaps of a pair that are worth a row
 
 
@@ -67,18 +67,22 @@ def _flicker(found: Mapping[str, Any], limits: Mapping[str, Any]) -> str:
         (row["video"], _time(row["ms"]), _time(row["to_ms"]), short(row["class"]), _box(row["box"]))
         for row in found["flickers"]["listed"][:ROWS]
     ]
+    head = ("class", "flickers", "steady", "rate %")
     rates = table(
-        ("class", "flickers", "steady", "rate %"),
-        rows,
+        head,
+        rows[:ROWS],
         f"Labels that go and come back on a track within {limits['window']} keyframes, beside those that stand at the next "
-        f"keyframe, too. {len(found['flicker']) - len(rows)} further classes never flicker.",
+        f"keyframe, too; {_some(rows[:ROWS], len(rows))} classes. "
+        f"{len(found['flicker']) - len(rows)} further classes never flicker.",
     )
+    if len(rows) > ROWS:
+        rates += details(f"The other {len(rows) - ROWS} classes", table(head, rows[ROWS:], "Lower rates."))
     places = table(
         ("video", "on at s", "again at s", "class", "box"),
         listed,
         f"{_some(listed, found['flickers']['number'])} flickers.",
     )
-    return f'<div class="pair"><div>{rates}</div><div>{places}</div></div>'
+    return rates + places
 
 
 def _swaps(found: Mapping[str, Any]) -> str:

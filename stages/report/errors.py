@@ -41,6 +41,8 @@ WHAT_IF: Final = {
     "ground-truth boxes": "measured: the model's answers on the boxes of the truth, nobody missed",
 }
 CONFUSIONS: Final = 15
+PRINTED: Final = 30
+"""Classes whose causes are drawn on paper, too: those with most errors."""
 
 
 def errors_of_split(found: Any, split: str, where: str) -> dict[str, Any]:
@@ -104,7 +106,14 @@ def _classes(tables: Mapping[str, Any]) -> str:
         )
         for row in rows
     ]
-    chart = stacked_chart([whole, *bars], COLOURS)
+    caption = (
+        "Share of each cause in the errors of each class, in percent; classes with most errors first. False entries stand to "
+        "the left, missed truths to the right: half and half, unless a class has fewer entries than truths."
+    )
+    charts = figure(stacked_chart([whole, *bars[:PRINTED]], COLOURS), caption, kind="stack")
+    if len(bars) > PRINTED:
+        rest = f"The other {len(bars) - PRINTED} classes, with fewer errors."
+        charts += figure(stacked_chart(bars[PRINTED:], COLOURS), rest, kind="screen")
     head = ("class", "AP", "truths", "errors", *(f"{cause} %" for cause in tables["causes"]))
     cells = [
         (
@@ -116,13 +125,9 @@ def _classes(tables: Mapping[str, Any]) -> str:
         )
         for row in rows
     ]
-    caption = (
-        "Share of each cause in the errors of each class, in percent; classes with most errors first. False entries stand to "
-        "the left, missed truths to the right: half and half, unless a class has fewer entries than truths."
-    )
     found = table(head, cells, f"The same as numbers; AP of dialect {tables['dialect']}.")
     return (
-        f"<h3>Causes by class</h3><p>{legend(COLOURS)}</p>{figure(chart, caption)}"
+        f"<h3>Causes by class</h3><p>{legend(COLOURS)}</p>{charts}"
         f"<details><summary>As a table</summary>{found}</details>"
     )
 

@@ -56,8 +56,7 @@ def _small(reader: Any, keyframe: int) -> tuple[bytes, tuple[int, int]]:
 
 def sheet(shots: Sequence[Shot]) -> str:
     """The shots side by side, as html."""
-    columns = "grid-template-columns: repeat(auto-fill, minmax(210px, 1fr)); gap: 12px"
-    return f'<div class="cards" style="{columns}">{"".join(_card(shot) for shot in shots)}</div>'
+    return f'<div class="cards sheet">{"".join(_card(shot) for shot in shots)}</div>'
 
 
 def _card(shot: Shot) -> str:

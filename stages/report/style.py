@@ -42,6 +42,7 @@ figcaption, .caption { color: var(--dim); font-size: 13px; margin-top: 5px; }
 .cards figure { margin: 0; border: 1px solid var(--line); border-radius: 6px; padding: 8px; }
 .cards svg { width: 100%; border-radius: 4px; background: #222; }
 .cards.wide { grid-template-columns: repeat(auto-fill, minmax(500px, 1fr)); }
+.cards.sheet { grid-template-columns: repeat(auto-fill, minmax(210px, 1fr)); gap: 12px; }
 .looks { display: grid; grid-template-columns: 1fr 1fr; gap: 8px; font-size: 13px; }
 .people { list-style: none; margin: 6px 0 0; padding: 0; font-size: 13.5px; }
 .people li { padding: 2px 0; border-top: 1px dotted var(--line); }
@@ -69,15 +70,19 @@ _PAPER: Final = """
   figure, tr, p, thead, table:not(.long) { break-inside: avoid; }
   p { margin: 3pt 0; } .finding, .warning { padding: 3pt 6pt; }
   .scroll { overflow: visible; margin: 2pt 0 5pt; }
-  table, .pair table { min-width: 0; font-size: 7.5pt; } table.long { font-size: 6.5pt; }
+  table, .pair table { min-width: 0; font-size: 7.5pt; } table.long, .pair table.long { font-size: 6.5pt; }
+  table.long td:first-child { white-space: nowrap; }
   th, td, .pair th, .pair td { padding: 0.7pt 5pt; } td:first-child { min-width: 0; } .pair td:first-child { min-width: 9em; }
   th[aria-sort] button::after { content: none; }
   caption, figcaption, .caption { font-size: 7pt; padding-top: 1pt; margin-top: 1pt; }
-  figure { margin: 3pt 0 5pt; } figure.heat svg { zoom: 0.7; }
+  figure { margin: 3pt 0 5pt; } figure.heat svg, figure.stack svg { zoom: 0.62; }
   .pair { grid-template-columns: 1fr 1fr; gap: 8pt; }
   .pair figure svg { width: 82mm; }
   .cards { grid-template-columns: repeat(4, 1fr); gap: 5pt; }
   .cards.wide { grid-template-columns: repeat(3, 1fr); }
+  .cards.sheet { grid-template-columns: repeat(4, 1fr); gap: 3pt; font-size: 6.5pt; line-height: 1.15; }
+  .cards.sheet svg { max-height: 18mm; } .cards.sheet figcaption { font-size: 6pt; margin: 0; }
+  h4 { font-size: 7.5pt; margin: 3pt 0 1pt; break-after: avoid; }
   .cards figure { padding: 3pt; border-radius: 2pt; } .looks { gap: 2pt; font-size: 6pt; }
   .people { font-size: 6.5pt; margin: 0; } .people li { padding: 0; }
   .tag { margin-right: 4pt; }

@@ -157,7 +157,7 @@ def line_chart(
 
 def heat_map(rows: Sequence[str], columns: Sequence[str], values: Sequence[Sequence[float | None]]) -> str:
     """A matrix of values from 0 to 1 as shades of blue, the value in percent inside each cell, long titles aslant."""
-    cell_w, cell_h, left, lean = 54, 26, 190, 35
+    cell_w, cell_h, left, lean = 54, 26 if len(rows) <= 30 else 19, 190, 35
     longest = min(max((len(name) for name in columns), default=0), 24)
     aslant = longest > 9
     top = 24 + 6.5 * longest * math.sin(math.radians(lean)) if aslant else 30

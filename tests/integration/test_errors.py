@@ -90,6 +90,12 @@ def test_plain_files(tmp_path: Path) -> None:
     assert evaluate_main(words) == 0
     with (tmp_path / "e" / "causes.csv").open() as handle:
         rows = {row["class"]: row for row in csv.DictReader(handle)}
+    assert {name: (row["dialect"], row["id"]) for name, row in rows.items()} == {
+        **{name: ("official", str(c)) for c, name in names.items()},
+        "all": ("official", ""),
+    }
+    with (tmp_path / "e" / "what_if.csv").open() as handle:
+        assert {row["dialect"] for row in csv.DictReader(handle)} == {"official"}
     assert (rows["stand"]["errors: wrong class"], rows["stand"]["errors: missed person"]) == ("4", "4")
     assert (rows["read"]["errors: missing truth"], rows["sit"]["errors: missed class"]) == ("4", "4")
     assert float(rows["all"]["share: wrong class"]) == pytest.approx(4 / 20)

@@ -99,6 +99,7 @@ def test_every_combination_is_in_one_file(run: tuple[Path, Files, Files], tmp_pa
     assert found["detected"]["all"]["union"] != found["detected"]["all:prob"]["union"]
     lines = (tmp_path / "per_class.csv").read_text().splitlines()
     assert len(lines) == 1 + 2 * 2 * 3 * 3 * len(CLASSES.ids)
+    assert {line.split(",")[0] for line in lines} == {"dialect", "official"}
 
 
 def test_the_truth_as_prediction_is_perfect(tmp_path: Path) -> None:

@@ -22,13 +22,15 @@ from stages.report.html import Measured, Section, page, table
 from stages.report.looks import Look
 from stages.report.metrics import Model
 from stages.report.pictures import BAD, GOOD, MISSED, Person, Picture
+from stages.report.sheets import Shot
+from tests.unit.report.error_tables import all_classes_wrong
 from tests.unit.report.test_page import full_material
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(
     BROWSER is None, reason="no chromium, chromium-browser or google-chrome is installed"
 )
-PAGES = 8  # of paper, for two splits of 60 classes, 6 models, 12 keyframes and 8 relations
+PAGES = 8  # of paper: two splits of 60 classes, 6 models, 12 keyframes, 8 relations, 4 errors of each cause
 PROBE = """
 const found = document.createElement('pre');
 found.id = 'probe';
@@ -117,8 +119,14 @@ def large_material() -> Material:
         "weights": np.full((6, 60), 1 / 6).tolist(), "ap": np.full((6, 60), 0.3).tolist(),
         "mean_ap": [0.3] * 6, "worth": [0.01] * 6,
     }  # fmt: skip
+    errors = all_classes_wrong(60)
     return replace(
         full_material(),
+        errors=errors,
+        shots={
+            cause: [Shot(one, jpeg, (320, 180)) for one in found[:4]]
+            for cause, found in errors["examples"].items()
+        },
         models=[large_model(name, rng) for name in names],
         weights=weights,
         looks=[look] * 8,

@@ -21,6 +21,7 @@ Bools = NDArray[np.bool_]
 VIDEO_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 TOLERANCE = 0.01  # boxes may stick out of the frame by this part of its size
 _LONGEST = 20  # words of eight characters in which the starts of rows are compared
+_PLAIN = "write plain decimal numbers"
 LATEST = 1e7  # seconds; a later keyframe is a mistake (milliseconds, frame numbers)
 
 
@@ -75,14 +76,13 @@ def parse_keys(rows: Rows, names: Names) -> Keys:
     for position in np.flatnonzero(video < 0):
         row = heads[position]
         video[position] = names.add(_checked_name(rows, int(row)))
-    seconds, bad = parse_decimals(rows.text, rows.start[1, heads], rows.end[1, heads])
-    bad |= ~((seconds >= 0) & (seconds <= LATEST))
+    seconds, no_number = parse_decimals(rows.text, rows.start[1, heads], rows.end[1, heads])
+    bad = no_number | ~((seconds >= 0) & (seconds <= LATEST))
     if bad.any():
-        row = int(heads[np.argmax(bad)])
-        shown = rows.field(1, row)
-        raise LineError(
-            rows.line[row], f'the timestamp "{shown}" is no time in seconds', _header_hint(rows, row)
-        )
+        head = int(np.argmax(bad))
+        row = int(heads[head])
+        what = f'the timestamp "{rows.field(1, row)}" is no time in seconds'
+        raise LineError(rows.line[row], what, _PLAIN, "remove the header line" if no_number[head] else "")
     return Keys(np.repeat(video, lengths), np.repeat(to_microseconds(seconds), lengths))
 
 
@@ -177,7 +177,7 @@ def _numbers(rows: Rows, column: int, name: str) -> Floats:
     if bad.any():
         row = int(np.argmax(bad))
         shown = rows.field(column, row)
-        raise LineError(rows.line[row], f'{name} "{shown}" is not a finite number', _header_hint(rows, row))
+        raise LineError(rows.line[row], f'{name} "{shown}" is not a finite number', _PLAIN)
     return values
 
 
@@ -206,7 +206,3 @@ def _checked_name(rows: Rows, row: int) -> bytes:
             "rename the video; remove quotes, spaces and headers",
         )
     return name.encode("ascii")
-
-
-def _header_hint(rows: Rows, row: int) -> str:
-    return "remove the header line" if rows.line[row] == 0 else "write plain decimal numbers"

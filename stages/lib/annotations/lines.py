@@ -28,11 +28,14 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class LineError(Exception):
-    """A fault in one line of a block; `line` counts from 0 within the block."""
+    """A fault in one line of a block; `line` counts from 0 within the block.
 
-    def __init__(self, line: int, what: str, fix: str) -> None:
+    `fix_of_first` takes the place of `fix` where the line is the first one of the file.
+    """
+
+    def __init__(self, line: int, what: str, fix: str, fix_of_first: str = "") -> None:
         super().__init__(line, what, fix)
-        self.line, self.what, self.fix = int(line), what, fix
+        self.line, self.what, self.fix, self.fix_of_first = int(line), what, fix, fix_of_first or fix
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,8 @@ def parse_file(path: Path, parse: Callable[[bytearray], Result]) -> list[Result]
                 for other in waiting:
                     other.cancel()
                 line = _lines_before(descriptor, block[0]) + fault.line + 1
-                raise StageError(fault.what, f"{path}:{line}", fault.fix) from None
+                fix = fault.fix_of_first if line == 1 else fault.fix
+                raise StageError(fault.what, f"{path}:{line}", fix) from None
     return results
 
 

@@ -18,5 +18,5 @@ VERSIONS: Final[dict[str, int]] = {
     "predict": 3,
     "ensemble": 4,
     "evaluate": 5,
-    "report": 5,
+    "report": 6,
 }

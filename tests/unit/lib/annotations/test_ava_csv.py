@@ -121,20 +121,56 @@ def test_ids_may_begin_with_dashes_and_underscores_and_keyframes_stand_once(tmp_
     rows = [
         "-5KQ66BBWC4,0902",
         "-5KQ66BBWC4,902.0",
-        "-5KQ66BBWC4,902.0004,0,0,1,1,12,1",
+        "-5KQ66BBWC4,902.0000004,0,0,1,1,12,1",
+        "-5KQ66BBWC4,902.000001",
         "__x,3",
         "__x,0003",
         "__x,3",
     ]
     truth, counts = read_truth(write(tmp_path, "\n".join(rows)), AVA)
-    keys = [(truth.videos[v], ms) for v, ms in zip(truth.key_video, truth.key_ms, strict=True)]
-    assert keys == [("-5KQ66BBWC4", 902000), ("__x", 3000)]
-    assert (counts.rows, counts.negatives) == (1, 5)
+    keys = [(truth.videos[v], us) for v, us in zip(truth.key_video, truth.key_us, strict=True)]
+    assert keys == [("-5KQ66BBWC4", 902_000_000), ("-5KQ66BBWC4", 902_000_001), ("__x", 3_000_000)]
+    assert (counts.rows, counts.negatives) == (1, 6)
 
 
 def test_a_header_is_called_a_header(tmp_path: Path) -> None:
     with pytest.raises(StageError, match="remove the header line"):
         read_truth(write(tmp_path, "video_id,timestamp,x1,y1,x2,y2,action_id,person_id\n" + GOOD))
+
+
+SCORED = "v,902,0,0,1,1,12,0.5\n"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "v,902,0,0,1,1,12,nan\n",
+        "v,902,0,nan,1,1,12,0.5\n",
+        "v,902,0,0,1,1,kick,0.5\n",
+        "v,-1,0,0,1,1,12,0.5\n",
+    ],
+)
+@pytest.mark.parametrize("before", [0, 10, 20])
+def test_a_bad_number_is_no_header_at_the_start_of_file_or_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, row: str, before: int
+) -> None:
+    monkeypatch.setattr(lines, "BLOCK", 10 * len(SCORED))
+    path = write(tmp_path, SCORED * before + row + SCORED)
+    with pytest.raises(StageError) as caught:
+        read_detections(path)
+    assert caught.value.where == f"{path}:{before + 1}"
+    assert "header" not in caught.value.fix
+
+
+def test_a_time_that_is_no_number_is_a_header_only_in_the_first_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, "BLOCK", 10 * len(SCORED))
+    bad = "v,time,0,0,1,1,12,0.5\n"
+    for before, fix in ((0, "remove the header line"), (1, "write plain"), (10, "write plain")):
+        with pytest.raises(StageError) as caught:
+            read_detections(write(tmp_path, SCORED * before + bad + SCORED * 10))
+        assert caught.value.fix.startswith(fix)
 
 
 def test_the_twenty_classes_that_are_not_evaluated_stay_and_are_counted(tmp_path: Path) -> None:
