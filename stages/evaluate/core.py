@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from stages.lib.annotations.labelmap import LabelMap
 from stages.lib.config.evaluate import EvaluateConfig
 from stages.lib.errors import StageError
+from stages.lib.files import number
 from stages.lib.metrics.ava import Result, frame_map
 from stages.lib.metrics.bootstrap import bootstrap
 from stages.lib.metrics.dialects import dialect_named
@@ -131,12 +132,7 @@ def notes(result: Result) -> list[str]:
         (counts.degenerate, "detections with an inverted or empty box were ignored"),
         (int((result.truths == 0).sum()), "classes have no truth and are left out of the mean"),
     ]
-    lines = [f"{number} {text}" for number, text in found if number]
+    lines = [f"{count} {text}" for count, text in found if count]
     if counts.detections and not counts.used:
         lines.append("no detection counted: class ids or keyframes do not belong to this truth")
     return lines
-
-
-def number(value: float) -> float | None:
-    """A float for json, null where it is NaN."""
-    return None if value != value else float(value)

@@ -7,11 +7,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from stages.evaluate.core import Scored, number
+from stages.evaluate.core import Scored
 from stages.evaluate.disagreement import LISTED, annotation_tables, corners, milliseconds_of
 from stages.evaluate.examples import examples
 from stages.lib.annotations.labelmap import LabelMap
 from stages.lib.config.evaluate import EvaluateConfig
+from stages.lib.files import number
 from stages.lib.metrics.ava import Result
 from stages.lib.metrics.dialects import dialect_named
 from stages.lib.metrics.errors import chains, disagreement, missing

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.evaluate.core import UNION, Scored, evaluate, number
+from stages.evaluate.core import UNION, Scored, evaluate
 from stages.lib.annotations.ava_csv import ReadCounts, place_of_first
 from stages.lib.annotations.labelmap import LabelMap
 from stages.lib.config.evaluate import EvaluateConfig
+from stages.lib.files import number
 from stages.lib.metrics.ava import Result
 from stages.lib.metrics.bootstrap import paired_bootstrap
 from stages.lib.metrics.person_tables import persons_of_actions

@@ -23,7 +23,7 @@ from stages.lib.artifacts.tables import Boxes, Index, Keyframes
 from stages.lib.cli import by_name, named_path, parse, run_stage, stage_parser
 from stages.lib.config.payloads import EvaluatePayload
 from stages.lib.errors import StageError
-from stages.lib.files import write_json
+from stages.lib.files import number, write_json
 from stages.lib.metrics.person_ap import PersonCurve, person_curve
 
 THRESHOLDS = (0.5, 0.7, 0.8, 0.85, 0.9)
@@ -125,12 +125,12 @@ def _table(index: Index, rows: NDArray[np.int64], boxes: Boxes, iou: float) -> d
     curve = person_curve(boxes.boxes, boxes.scores, boxes.row_splits, truth.boxes, truth.row_splits, iou)
     at = [(threshold, *curve.at(threshold)) for threshold in THRESHOLDS]
     return {
-        "AP": _number(curve.all_point),
-        "AP_coco": _number(curve.coco),
+        "AP": number(curve.all_point),
+        "AP_coco": number(curve.coco),
         "keyframes": len(rows),
         "truths": len(truth),
         "boxes": len(boxes),
-        "at": [{"score": score, "precision": _number(p), "recall": _number(r)} for score, p, r in at],
+        "at": [{"score": score, "precision": number(p), "recall": number(r)} for score, p, r in at],
         "curve": _thin(curve),
     }
 
@@ -145,7 +145,3 @@ def _thin(curve: PersonCurve) -> dict[str, list[float]]:
         "precision": curve.precision[rows].round(6).tolist(),
         "score": curve.scores[rows].round(6).tolist(),
     }
-
-
-def _number(value: float) -> float | None:
-    return None if value != value else float(value)

@@ -70,6 +70,11 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n")
 
 
+def number(value: float) -> float | None:
+    """A float for json, null where it is NaN."""
+    return None if value != value else float(value)
+
+
 def file_sha(path: Path) -> str:
     """sha256 of a file's bytes, in hex."""
     digest = hashlib.sha256()

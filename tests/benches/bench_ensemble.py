@@ -25,6 +25,7 @@ from unittest.mock import patch
 import numpy as np
 
 from stages.ensemble import __main__ as ensemble
+from stages.ensemble import fitting
 from stages.ensemble.study import FitData
 from stages.evaluate import core as scoring
 from stages.evaluate import datasets as inputs
@@ -44,7 +45,7 @@ MEMBERS, RESAMPLES = 20, 100
 FIT = "match boxes, rank every member, `ap` weights of all videos and of both halves, measure them"
 ENSEMBLE_PHASES = (
     ("read the predictions, average the views", ensemble, "read_members"),
-    (FIT, ensemble, "_fit"),
+    (FIT, ensemble, "fit_members"),
     ("fuse", ensemble, "_fuse"),
 )
 EVALUATE_PHASES = (
@@ -218,7 +219,7 @@ def _kept(kind: Any) -> Iterator[list[Any]]:
         made.append(kind(*args))
         return made[-1]
 
-    with patch.object(ensemble, kind.__name__, make):
+    with patch.object(fitting, kind.__name__, make):
         yield made
 
 
