@@ -38,11 +38,13 @@ def read_csv_member(
     """
     table, counts = read_detections(path, label_map(classes.ids, classes.names))
     _refuse_unknown_videos(table, path, indexes)
+    repeated = 0
     found, placed = {}, np.zeros(len(table.video), dtype=bool)
     for dataset, listed in keyframes.items():
         key = _keyframe_of_row(table, listed)
         placed |= key >= 0
-        boxes, scores = _dense(table, key, len(listed), classes.ids)
+        boxes, scores, more = _dense(table, key, len(listed), classes.ids)
+        repeated += more
         found[dataset] = Predictions(listed, classes, {DETECTED: BoxSet(boxes, {FUSED: scores})})
     ignored = (
         (counts.unlisted, "of classes outside the list"),
@@ -50,13 +52,17 @@ def read_csv_member(
         (counts.inverted, "with boxes without area"),
     )
     notes = [f"{name}: {number} of {counts.rows} rows {why} ignored" for number, why in ignored if number]
+    if repeated:
+        notes.append(
+            f"{name}: {repeated} of {counts.rows} rows repeat box and class of another, the higher score counts"
+        )
     empty = [dataset for dataset, table in found.items() if not len(table.boxsets[DETECTED].boxes)]
     return found, notes + [f"{name}: no rows on data set {dataset}" for dataset in empty]
 
 
 def _refuse_unknown_videos(table: DetectionsTable, path: Path, indexes: Mapping[str, Index]) -> None:
     known = {video for index in indexes.values() for video in index.keyframes.video_ids}
-    unknown = sorted(set(table.videos) - known)
+    unknown = set(table.videos) - known
     if not unknown:
         return
     with path.open(encoding="utf-8-sig") as file:
@@ -78,8 +84,8 @@ def _keyframe_of_row(table: DetectionsTable, keyframes: Keyframes) -> Ints:
 
 def _dense(
     table: DetectionsTable, key_N: Ints, n_keyframes: int, class_ids: Sequence[int]
-) -> tuple[Boxes, NDArray[np.float32]]:
-    """Distinct boxes by keyframe and their scores (B, C)."""
+) -> tuple[Boxes, NDArray[np.float32], int]:
+    """Distinct boxes by keyframe, their scores (B, C), and how many rows had box and class of another."""
     xyxy = np.clip(table.boxes, 0.0, 1.0)
     column = np.full(max(int(table.class_id.max(initial=0)), *class_ids) + 1, -1)
     column[list(class_ids)] = np.arange(len(class_ids))
@@ -92,6 +98,8 @@ def _dense(
     box = box_of_run.reshape(-1)[np.cumsum(changed) - 1]
     scores = np.zeros((len(distinct), len(class_ids)), dtype=np.float32)
     np.maximum.at(scores, (box, column[table.class_id[rows]]), table.score[rows].astype(np.float32))
+    said = np.zeros(scores.shape, dtype=bool)
+    said[box, column[table.class_id[rows]]] = True
     counts = np.bincount(distinct[:, 0].astype(np.int64), minlength=n_keyframes)
     boxes = Boxes(splits_of(counts), distinct[:, 1:].astype(np.float32), scores.max(axis=1, initial=0.0))
-    return boxes, scores
+    return boxes, scores, len(rows) - int(said.sum())

@@ -47,7 +47,7 @@ def fit_members(members: Members, indexes: Mapping[str, Index], payload: Ensembl
     cfg = payload.ensemble
     class_ids = next(iter(next(iter(members.shared.values())).values())).classes.ids
     first = {name: tables[members.names[0]] for name, tables in members.shared.items()}
-    dialect = dialect_named(payload.dialect.dialect, payload.dialect.cap)
+    dialect = dialect_named(payload.metric.dialect, payload.metric.cap)
     rows = {name: counted_rows(index, cfg.fit_split, dialect) for name, index in indexes.items()}
     truths = {name: truth_table(index, rows[name]) for name, index in indexes.items() if name in first}
     known = tuple(name for name in first if name in truths and len(truths[name].video))
@@ -63,7 +63,7 @@ def fit_members(members: Members, indexes: Mapping[str, Index], payload: Ensembl
     def matched(tables: Mapping[str, Mapping[str, Predictions]], member: str) -> SharedBoxes:
         where = [(tables[name][member], places[name], f"{member} on {name}") for name in known]
         placed = concat_detections([_placed(*one) for one in where])
-        return share_boxes(truth, placed, class_ids, dialect, payload.dialect.iou)
+        return share_boxes(truth, placed, class_ids, dialect, payload.metric.iou)
 
     boxes = matched(members.shared, members.names[0])
     scores = [_fit_scores(members.shared, member, places) for member in members.names]

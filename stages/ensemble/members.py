@@ -57,13 +57,14 @@ def read_members(
     marks: dict[str, str] = {}
     files = [(member, dataset, paths) for member in heads for dataset, paths in heads[member].items()]
     read = in_threads(lambda file: _read_head(*file, indexes.get(file[1]), cfg), files)
-    for (member, dataset, _), (table, mark, its_views) in track(
+    for (member, dataset, paths), (table, mark, its_views) in track(
         zip(files, read, strict=True), len(files), "members"
     ):
         marks[f"{member}/{dataset}"] = mark
         known = own.setdefault(dataset, {})
         if known:
-            _check_alike(member, table, its_views, dataset, next(iter(known.items())), views[dataset])
+            place = f"data set {dataset}: {', '.join(map(str, paths[:3]))}{', …' * (len(paths) > 3)}"
+            _check_alike(member, table, its_views, place, next(iter(known.items())), views[dataset])
         views.setdefault(dataset, its_views)
         known[member] = table
     notes: list[str] = []
@@ -85,9 +86,8 @@ def _read_head(
     member: str, dataset: str, paths: Sequence[Path], index: Index | None, cfg: EnsembleConfig
 ) -> tuple[Predictions, str, str]:
     """A head's table of one data set, its fingerprint, and the names of its views."""
-    reader = _Averaging(f"{member} on {dataset}", cfg.view_average)
+    reader = _Averaging(f"{member} on {dataset}", cfg.view_average, index)
     table, mark = load_predictions(paths, reader.where, reader)
-    _check_classes(table.classes, index, reader.where)
     return table, mark, reader.views
 
 
@@ -113,10 +113,12 @@ def share_tables(tables: Mapping[str, Predictions], dataset: str, iou: float) ->
 class _Averaging:
     """Turns shards into tables with all views as one matrix of probabilities, in float32; remembers their views."""
 
-    def __init__(self, where: str, how: str) -> None:
-        self.where, self.how, self.views = where, how, ""
+    def __init__(self, where: str, how: str, index: Index | None) -> None:
+        self.where, self.how, self.index, self.views = where, how, index, ""
 
-    def __call__(self, shard: Predictions) -> Predictions:
+    def __call__(self, shard: Predictions, path: Path) -> Predictions:
+        where = f"{self.where}: {path}"
+        _check_classes(shard.classes, self.index, where)
         groups = shard.classes.groups()
         named = {name: sorted(views) for name, views in views_of(shard).items()}
         self.views = "; ".join(f"{name}: {' '.join(views)}" for name, views in sorted(named.items()))
@@ -127,7 +129,7 @@ class _Averaging:
             if not valid.all():
                 broken = f"{int((~valid).sum())} of {len(scores)} boxes of set {name}"
                 what = f"{broken} have scores that are no numbers within [0, 1]"
-                raise StageError(what, self.where, "check the head's training, then re-run predict")
+                raise StageError(what, where, "check the head's training, then re-run predict")
             boxsets[name] = BoxSet(boxset.boxes, {FUSED: scores})
         return Predictions(shard.keyframes, shard.classes, boxsets)
 
@@ -153,7 +155,7 @@ def _check_classes(classes: Classes, index: Index | None, where: str) -> None:
 
 
 def _check_alike(
-    member: str, table: Predictions, views: str, dataset: str, first: tuple[str, Predictions], its_views: str
+    member: str, table: Predictions, views: str, place: str, first: tuple[str, Predictions], its_views: str
 ) -> None:
     """Refuses a head that differs from the first in classes, keyframes or views, naming member and fault."""
     a, b = first[1].keyframes.keys(), table.keyframes.keys()
@@ -169,6 +171,6 @@ def _check_alike(
     what = f"member {member} differs from member {first[0]}: {fault}"
     raise StageError(
         what,
-        f"data set {dataset}",
+        place,
         "give the files of all shards, predicted with the same views and class list",
     )

@@ -21,7 +21,7 @@ def summary(
         "members": list(members.names),
         "rule": cfg.weights,
         "view_average": cfg.view_average,
-        "dialect": dialect_named(payload.dialect.dialect, payload.dialect.cap).name,
+        "dialect": dialect_named(payload.metric.dialect, payload.metric.cap).name,
         "fit_split": cfg.fit_split,
         "fit_datasets": list(fitted.known),
         "classes": [{"id": n, "name": name} for n, name in zip(classes.ids, classes.names, strict=True)],

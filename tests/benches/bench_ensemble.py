@@ -31,7 +31,7 @@ from stages.evaluate import core as scoring
 from stages.evaluate import datasets as inputs
 from stages.evaluate import errors_command, run_command
 from stages.lib.config.ensemble import EnsembleConfig, WeightRule
-from stages.lib.config.evaluate import EvaluateConfig
+from stages.lib.config.evaluate import EvaluateConfig, MetricConfig
 from stages.lib.config.load import canonical_json
 from stages.lib.config.payloads import EnsemblePayload, EvaluatePayload, Payload
 from stages.lib.config.versions import VERSIONS
@@ -88,7 +88,7 @@ class World:
         """Words of the ensemble command."""
         names = tuple(f"m{number}" for number in range(self.members))
         cfg = EnsembleConfig(members=names, weights=rule, **keys)
-        payload = EnsemblePayload(version=VERSIONS["ensemble"], ensemble=cfg, dialect=EvaluateConfig())
+        payload = EnsemblePayload(version=VERSIONS["ensemble"], ensemble=cfg, metric=MetricConfig())
         words = ["--config", self._config("ensemble", payload), "--index", *self.files("index")]
         for number, name in enumerate(names):
             words += ["--predictions", *(f"{name}={file}" for file in self.files(str(number)))]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from stages.lib.config.ensemble import EnsembleConfig
-from stages.lib.config.evaluate import EvaluateConfig
+from stages.lib.config.evaluate import EvaluateConfig, MetricConfig
 from stages.lib.config.load import canonical_json
 from stages.lib.config.payloads import EnsemblePayload, EvaluatePayload, Payload, ReportPayload
 from stages.lib.config.report import ReportConfig
@@ -29,7 +29,7 @@ def evaluate_config(folder: Path, **keys: object) -> Path:
 def ensemble_config(folder: Path, members: Sequence[str], **keys: object) -> Path:
     """Configuration of ensemble."""
     cfg = EnsembleConfig.model_validate({"members": tuple(members), **keys})
-    payload = EnsemblePayload(version=VERSIONS["ensemble"], ensemble=cfg, dialect=EvaluateConfig())
+    payload = EnsemblePayload(version=VERSIONS["ensemble"], ensemble=cfg, metric=MetricConfig())
     return write_config(folder / "ensemble.json", payload)
 
 

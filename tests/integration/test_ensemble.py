@@ -170,7 +170,7 @@ def test_scores_that_are_no_numbers_are_refused(
         table.write(writer)
     spoilt = {**members, "acar:0": {**members["acar:0"], "clips": [broken]}}
     assert ensemble((index, spoilt), tmp_path) == 2
-    assert "acar:0 on clips: 1 of" in capfd.readouterr().err
+    assert f"acar:0 on clips: {broken}: 1 of" in capfd.readouterr().err
 
 
 def test_without_truth_all_members_count_the_same(files: Run, tmp_path: Path) -> None:
@@ -263,6 +263,8 @@ def test_a_csv_of_a_head_counts_as_the_head(files: Run, tmp_path: Path) -> None:
 def test_csv_files_alone_make_an_ensemble(files: Run, tmp_path: Path) -> None:
     extra = ["m0,1.017,0.1,0.1,0.3,0.3,80,0.5", "m0,0777,0.1,0.1,0.3,0.3,12,0.5"]
     file = as_csv(tmp_path / "their.csv", files, "acar:0", more=extra)
+    repeated = file.read_text().split("\n")[0].rsplit(",", 1)[0]
+    file.write_text(file.read_text() + f"{repeated},0\n{repeated},1e-9\n")
     assert with_csv(files, tmp_path, file) == 0
     weights = json.loads((tmp_path / "weights.json").read_text())
     assert ensemble(({**files[0]}, {"acar:0": files[1]["acar:0"]}), tmp_path / "head", "acar") == 0
@@ -270,6 +272,9 @@ def test_csv_files_alone_make_an_ensemble(files: Run, tmp_path: Path) -> None:
     assert weights["mean_ap"] == pytest.approx(head["mean_ap"], abs=1e-9)
     assert any(note.startswith("theirs: 1 of") and "outside the list" in note for note in weights["notes"])
     assert any(note.startswith("theirs: 1 of") and "without predictions" in note for note in weights["notes"])
+    assert any(
+        note.startswith("theirs: 2 of") and "repeat box and class" in note for note in weights["notes"]
+    )
     words = [*evaluated(files, tmp_path), "--name", "csv"]
     assert evaluate_main([*words, "--boxsets", "detected", "truth", "--out-dir", str(tmp_path)]) == 0
     metrics = json.loads((tmp_path / "metrics.json").read_text())
@@ -341,7 +346,7 @@ def test_a_member_with_another_class_map_or_without_a_view_is_refused(
     file = changed(tmp_path / "other.h5", members["acar:0"]["clips"][0], change)
     assert ensemble((index, {**members, "acar:0": {**members["acar:0"], "clips": [file]}}), tmp_path) == 2
     message = capfd.readouterr().err
-    assert said in message and "acar:0" in message and "clips" in message
+    assert said in message and "acar:0" in message and "clips" in message and str(file) in message
 
 
 def test_boxes_in_another_order_are_aligned(files: Run, tmp_path: Path) -> None:

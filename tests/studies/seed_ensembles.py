@@ -12,6 +12,7 @@ from pathlib import Path
 
 from stages.ensemble.__main__ import main as ensemble_main
 from stages.lib.config.ensemble import EnsembleConfig, member_parts
+from stages.lib.config.evaluate import MetricConfig
 from stages.lib.config.load import canonical_json
 from stages.lib.config.payloads import EnsemblePayload
 from stages.lib.config.root import Config
@@ -60,7 +61,9 @@ def _fused(
     payload = EnsemblePayload(
         version=VERSIONS["ensemble"],
         ensemble=chosen.model_copy(update={"members": members, "leave_one_out": False}),
-        dialect=config.evaluate,
+        metric=MetricConfig(
+            dialect=config.evaluate.dialect, iou=config.evaluate.iou, cap=config.evaluate.cap
+        ),
     )
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "config.json", canonical_json(payload.model_dump(mode="json")))

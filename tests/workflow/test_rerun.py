@@ -46,6 +46,7 @@ MATRIX: list[tuple[dict[str, Any], set[str]]] = [
     ),
     ({"ensembles": {"all": {"power": 2.0}}}, {"ensemble", "evaluate", "errors", "report"}),
     ({"evaluate": {"iou": 0.6}}, {"ensemble", "evaluate", "errors", "persons", "report"} | SHOWN),
+    ({"evaluate": {"bootstrap": 9, "seed": 3}}, {"evaluate", "errors", "persons", "report"} | SHOWN),
     ({"report": {"keyframes": 5}}, {"report"}),
     ({"report": {"relations": 5}}, {"report"} | SHOWN),
 ]

@@ -25,11 +25,14 @@ def load_index(paths: Sequence[Path], where: str) -> tuple[Index, str]:
 
 
 def load_predictions(
-    paths: Sequence[Path], where: str, each: Callable[[Predictions], Predictions] = lambda shard: shard
+    paths: Sequence[Path],
+    where: str,
+    each: Callable[[Predictions, Path], Predictions] = lambda shard, path: shard,
 ) -> tuple[Predictions, str]:
     """Predictions of one head, or fused ones, of all shards, and the fingerprint that stands for them.
 
-    `each` reduces a shard as soon as it is read, after it was compared with the first; so memory holds one whole shard.
+    `each` reduces a shard, given with its file, as soon as it is read, after it was compared with the first; so memory
+    holds one whole shard.
     """
     shards: list[Predictions] = []
     views: list[object] = []
@@ -45,7 +48,7 @@ def load_predictions(
             if views[-1] != views[0]:
                 what = "holds other box sets or views than the first shard"
                 raise StageError(what, f"{where}: {path}", "re-run predict for all shards")
-            shards.append(each(shard))
+            shards.append(each(shard, path))
             marks.append(artifact.fingerprint)
     return merge_predictions(shards, where), joint_fingerprint(marks)
 

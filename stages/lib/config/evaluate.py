@@ -11,8 +11,8 @@ from stages.lib.config.base import Section
 DialectName = Literal["official", "2020", "pyslowfast", "strict"]
 
 
-class EvaluateConfig(Section):
-    """Frame mAP and what is reported beside it."""
+class MetricConfig(Section):
+    """Which number frame mAP is."""
 
     dialect: DialectName = Field(
         default="official",
@@ -25,6 +25,11 @@ class EvaluateConfig(Section):
         ge=0,
         description="(box, class) entries kept per keyframe; none: as the dialect says; 0: all",
     )
+
+
+class EvaluateConfig(MetricConfig):
+    """Frame mAP and what is reported beside it."""
+
     bootstrap: int = Field(
         default=0, ge=0, description="resamples of the videos for the 95 % interval; 0: no interval"
     )

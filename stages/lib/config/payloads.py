@@ -13,7 +13,7 @@ from stages.lib.config.base import Section
 from stages.lib.config.decode import DecodeConfig
 from stages.lib.config.detectors import DetectorConfig
 from stages.lib.config.ensemble import EnsembleConfig
-from stages.lib.config.evaluate import EvaluateConfig
+from stages.lib.config.evaluate import EvaluateConfig, MetricConfig
 from stages.lib.config.heads import BankConfig, HeadConfig, HeadKind, MemoryConfig, RecipeConfig
 from stages.lib.config.playground import MOVIES
 from stages.lib.config.report import ReportConfig
@@ -99,7 +99,7 @@ class PredictPayload(Payload):
 
 class EnsemblePayload(Payload):
     ensemble: EnsembleConfig
-    dialect: EvaluateConfig
+    metric: MetricConfig
 
 
 class EvaluatePayload(Payload):
@@ -209,8 +209,11 @@ def payload(config: Config, stage: str, variant: str) -> Payload:
                 views=config.extract.views,
             )
         case "ensemble":
+            scored = config.evaluate
             return EnsemblePayload(
-                version=version, ensemble=_unlocated(config.ensembles[variant]), dialect=config.evaluate
+                version=version,
+                ensemble=_unlocated(config.ensembles[variant]),
+                metric=MetricConfig(dialect=scored.dialect, iou=scored.iou, cap=scored.cap),
             )
         case "evaluate":
             return EvaluatePayload(version=version, evaluate=config.evaluate)

@@ -30,8 +30,12 @@ class Interval:
 
     @property
     def above_zero(self) -> float:
-        """Share of resamples above zero; for a difference, how often the first model was the better one."""
-        return float((self.resamples > 0).mean())
+        """Share of resamples above zero; for a difference, how often the first model was the better one.
+
+        Resamples without a value are left out; NaN where none has one.
+        """
+        defined = self._defined()
+        return float((defined > 0).mean()) if len(defined) else float("nan")
 
     @property
     def p_value(self) -> float:
@@ -41,9 +45,12 @@ class Interval:
         Bootstrap, 1993); the ones keep it above zero (Davison & Hinkley, Bootstrap Methods and their Application, 1997,
         chapter 4).
         """
-        defined = self.resamples[~np.isnan(self.resamples)]
+        defined = self._defined()
         tail = min(int((defined <= 0).sum()), int((defined >= 0).sum()))
         return min(1.0, 2 * (tail + 1) / (len(defined) + 1))
+
+    def _defined(self) -> Floats:
+        return self.resamples[~np.isnan(self.resamples)]
 
 
 def bootstrap(result: Result, n_resamples: int = 1000, seed: int = 0) -> Interval:

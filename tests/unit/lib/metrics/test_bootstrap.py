@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stages.lib.metrics.ava import frame_map
-from stages.lib.metrics.bootstrap import bootstrap, paired_bootstrap
+from stages.lib.metrics.bootstrap import bootstrap, interval_of, paired_bootstrap
 from stages.lib.metrics.tables import DetectionsTable, Truth, concat_detections, concat_truths
 from tests.unit.lib.metrics.tables_for_tests import LEFT, RIGHT, detections_of, truth_of
 
@@ -82,3 +82,9 @@ def test_paired_difference_is_surer_than_two_intervals() -> None:
     assert (same.low, same.high, same.above_zero) == (0.0, 0.0, 0.0)
     assert same.p_value == 1.0
     assert paired.p_value == pytest.approx(2 * ((paired.resamples <= 0).sum() + 1) / 301)
+
+
+def test_resamples_without_a_value_count_neither_way() -> None:
+    some = interval_of(0.1, np.array([0.2, np.nan, -0.1, np.nan, 0.3, 0.4]))
+    assert (some.above_zero, some.p_value) == (3 / 4, 2 * (1 + 1) / (4 + 1))
+    assert np.isnan(interval_of(0.1, np.full(3, np.nan)).above_zero)
