@@ -60,6 +60,8 @@ class FitData:
     def rankings(self) -> list[Ranking]:
         """Each member alone."""
         if self.alone:
+            same = [np.array_equal(one.truth_video, self.boxes.truth_video) for one in self.alone]
+            assert all(same), "halves are masks over one list of videos"
             return list(self.alone)
         return list(in_threads(self.boxes.rank, self.scores))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from stages.evaluate.core import UNION, Scored, evaluate
+from stages.evaluate.core import notes as core_notes
 from stages.lib.annotations.ava_csv import ReadCounts, place_of_first
 from stages.lib.annotations.labelmap import LabelMap
 from stages.lib.config.evaluate import EvaluateConfig
@@ -25,18 +26,7 @@ _POINTS = 200
 
 def notes(scored: Scored, result: Result, truth: ReadCounts, detections: ReadCounts, path: Path) -> list[str]:
     """What a reader of the number should know about the files themselves; `path` is that of the detections."""
-    lines = []
-    if not detections.rows:
-        lines.append(f"the detections file {path} has no rows: every class with truth has AP 0")
-    unknown = sorted(set(scored.detections.videos) - set(scored.truth.videos))
-    if unknown:
-        table = scored.detections
-        first = np.flatnonzero(table.video == table.videos.index(unknown[0]))
-        treated = "ignored" if result.dialect.ignore_unlisted_keyframes else "false detections"
-        lines.append(
-            f"{len(unknown)} videos of the detections are not in the ground truth, their rows are {treated} "
-            f"(first: {unknown[0]}, {place_of_first(path, first)})"
-        )
+    lines = detection_notes(scored, result, detections, path)
     if truth.far:
         lines.append(
             f"{truth.far} boxes of the ground truth leave the frame by more than 1 % and count as they are "
@@ -51,6 +41,23 @@ def notes(scored: Scored, result: Result, truth: ReadCounts, detections: ReadCou
         lines.append(
             f"{truth.duplicates} rows of the ground truth repeat an earlier one and count again "
             f"(first: {truth.first_duplicate})"
+        )
+    return lines
+
+
+def detection_notes(scored: Scored, result: Result, detections: ReadCounts, path: Path) -> list[str]:
+    """What a reader should know about a file of detections: it is empty, speaks of other videos, or repeats itself."""
+    lines = []
+    if not detections.rows:
+        lines.append(f"the detections file {path} has no rows: every class with truth has AP 0")
+    unknown = sorted(set(scored.detections.videos) - set(scored.truth.videos))
+    if unknown:
+        table = scored.detections
+        first = np.flatnonzero(table.video == table.videos.index(unknown[0]))
+        treated = "ignored" if result.dialect.ignore_unlisted_keyframes else "false detections"
+        lines.append(
+            f"{len(unknown)} videos of the detections are not in the ground truth, their rows are {treated} "
+            f"(first: {unknown[0]}, {place_of_first(path, first)})"
         )
     if detections.duplicates:
         lines.append(
@@ -111,13 +118,14 @@ def compared(
     interval = paired_bootstrap(result, other, resamples, cfg.seed)
     return {
         "dialect": other.dialect.name,
+        "notes": core_notes(other),
         "mAP": number(other.mean_ap),
         "difference": number(interval.value),
         "low": number(interval.low),
         "high": number(interval.high),
         "level": 0.95,
         "p_value": interval.p_value,
-        "share_above_zero": interval.above_zero,
+        "share_above_zero": number(interval.above_zero),
         "resamples": resamples,
         "seed": cfg.seed,
     }

@@ -101,8 +101,11 @@ def _work(args: argparse.Namespace) -> None:
     if args.persons:
         table["persons"] = extras.persons(scored, cfg.iou)
     if args.compare:
-        rival, _ = read_detections(args.compare, classes)
+        rival, counts = read_detections(args.compare, classes)
         table["compared"] = extras.compared(scored, rival, classes, result, cfg)
+        told = extras.detection_notes(replace(scored, detections=rival), result, counts, args.compare)
+        known += told
+        notes += told
     if args.curves:
         write_text(args.curves, extras.curves_csv(result, classes))
     if args.errors:

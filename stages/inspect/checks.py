@@ -46,8 +46,9 @@ def _required(artifact: Artifact) -> None:
     """Datasets whose name does not vary must be there; a bank has either vectors or maps."""
     names = set(artifact.names())
     optional = {"vectors", "grid", "row"} if artifact.schema.name == "bank" else set()
+    optional |= {name for name, array in artifact.schema.arrays.items() if array.optional or "*" in name}
     for name in artifact.schema.arrays:
-        if "*" not in name and name not in names and name not in optional:
+        if name not in names and name not in optional:
             raise StageError(f"dataset {name} is missing", str(artifact.path), "re-run its stage")
 
 

@@ -46,13 +46,20 @@ PRINTED: Final = 30
 
 
 def errors_of_split(found: Any, split: str, where: str) -> dict[str, Any]:
-    """The tables of one split (without a name of val, else of the first) with model and split named; {} without a split."""
+    """The tables of one split (without a name of val, else of the first) with model and split named; {} without a split.
+
+    Raises:
+        StageError: another file, or one that lacks the named split.
+    """
     if not isinstance(found, dict) or not isinstance(found.get("splits"), dict):
         raise StageError(
             "not an errors.json of a run", where, "give the file that evaluate wrote beside metrics.json"
         )
     splits = found["splits"]
-    chosen = split if split in splits else "val" if "val" in splits else next(iter(splits), "")
+    if split and split not in splits:
+        what = f"holds no split {split!r}, only {', '.join(splits) or 'none'}"
+        raise StageError(what, where, "name one of them with --split, or evaluate that split")
+    chosen = split if split else "val" if "val" in splits else next(iter(splits), "")
     return {**splits[chosen], "name": found["name"], "split": chosen} if chosen else {}
 
 

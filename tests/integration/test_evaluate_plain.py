@@ -197,6 +197,13 @@ def test_is_a_difference_more_than_luck(tmp_path: Path) -> None:
     assert table["dialect"] == "official"
     same = evaluate(tmp_path, truth, good, "--compare", str(tmp_path / "det.csv"))["compared"]
     assert (same["difference"], same["p_value"]) == (0.0, 1.0)
+    (tmp_path / "poor.csv").write_text("")
+    notes = evaluate(tmp_path, truth, good, "--compare", str(tmp_path / "poor.csv"))["notes"]
+    assert any(f"{tmp_path / 'poor.csv'} has no rows" in note for note in notes)
+    (tmp_path / "poor.csv").write_text("alien,902,0,0,1,1,12,0.5\n")
+    table = evaluate(tmp_path, truth, good, "--compare", str(tmp_path / "poor.csv"))
+    assert any(f"alien, {tmp_path / 'poor.csv'}:1" in note for note in table["notes"])
+    assert any("no detection counted" in note for note in table["compared"]["notes"])
 
 
 @pytest.mark.parametrize(
