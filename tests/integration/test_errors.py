@@ -163,4 +163,4 @@ def test_another_file_is_refused(
     assert report_main([*words, "--errors", str(run[0] / "evaluate/metrics.json")]) == 2
     assert "metrics.json: not an errors.json of a run" in capfd.readouterr().err
     assert report_main([*words, "--errors", str(run[0] / "evaluate/errors.json"), "--split", "train"]) == 2
-    assert "errors.json: holds no split 'train', only val, test" in capfd.readouterr().err
+    assert "errors.json: holds no split 'train', only test, val" in capfd.readouterr().err

@@ -125,7 +125,7 @@ def test_fused_boxes_are_better_than_their_union_with_nms(seed: int) -> None:
     mixed = np.mean([part.values[FUSED] for part in shared], axis=0)
     fused = _measured(truth, [(shared[0].boxes, mixed)], classes)
     union = _measured(truth, [(part.boxes, part.values[FUSED]) for part in parts], classes)
-    assert fused > union + 0.05, (fused, union)
+    assert fused > union + 0.15, (fused, union)
 
 
 def _measured(truth: Truth, sources: list, classes: tuple[int, ...]) -> float:
