@@ -50,7 +50,7 @@ def test_one_csv_is_shared_out_by_video(
     gone = read_exclusions(Path("my-data.train.excluded.csv")) | read_exclusions(
         Path("my-data.val.excluded.csv")
     )
-    assert gone == {(f"v{n}", ms) for n in range(10) for ms in (2000, 3000)}
+    assert gone == {(f"v{n}", us) for n in range(10) for us in (2_000_000, 3_000_000)}
     assert read_label_map(Path("my-data.pbtxt")).names == ("stir", "pour", "idle")
     said = capsys.readouterr().out
     assert "annotated videos without a file (left out of training, listed as missing): 1" in said
