@@ -90,7 +90,8 @@ class Figure:
     spread: float
 
     def text(self) -> str:
-        return f"{self.interval()}, ± {100 * self.spread:.1f}"
+        """All of it; a dash where the part of the world holds no truth."""
+        return "–" if np.isnan(self.mean) else f"{self.interval()}, ± {100 * self.spread:.1f}"
 
     def interval(self) -> str:
         return f"{100 * self.mean:.1f} ({100 * self.low:.1f} to {100 * self.high:.1f})"

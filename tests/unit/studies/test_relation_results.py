@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stages.lib.metrics.tables import DetectionsTable, Truth
-from tests.studies.relation_results import Record, add_person, part_of, without_events
+from tests.studies.relation_results import Figure, Record, add_person, part_of, without_events
 
 STILL, WALKER = (0.1, 0.1, 0.3, 0.9), (0.6, 0.1, 0.8, 0.9)
 
@@ -67,3 +67,8 @@ def test_rows_of_a_class_away_from_its_events() -> None:
     assert truth.timestamp_ms.tolist() == detections.timestamp_ms.tolist() == [6000, 6000]
     assert set(truth.class_id.tolist()) == {15}
     assert sorted(set(truth.key_ms.tolist())) == [1000, 6000, 9000], "the other class is asked everywhere"
+
+
+def test_a_figure_without_truth_is_a_dash() -> None:
+    assert Figure(float("nan"), float("nan"), float("nan"), float("nan")).text() == "–"
+    assert Figure(0.5, 0.25, 0.75, 0.125).text() == "50.0 (25.0 to 75.0), ± 12.5"
