@@ -42,6 +42,7 @@ def jobs_of(config: dict[str, Any], shards: int) -> dict[str, int]:
         "predict": shards * len(heads),
         "ensemble": ensembles,
         "evaluate": len(heads) + ensembles,
+        "errors": 1,
         "attention": data,
         "report": 1,
         "config": settings + len(["evaluate", "report", "report/relations", "run"]),
