@@ -16,6 +16,7 @@ from stages.lib.annotations.labelmap import label_map
 from stages.lib.artifacts.predictions import DETECTED, FUSED, BoxSet, Predictions
 from stages.lib.artifacts.tables import Boxes, Classes, Index, Keyframes, splits_of
 from stages.lib.errors import StageError
+from stages.lib.geometry.boxes import have_area
 from stages.lib.metrics.tables import DetectionsTable
 
 Ints = NDArray[np.int64]
@@ -89,8 +90,7 @@ def _dense(
     xyxy = np.clip(table.boxes, 0.0, 1.0)
     column = np.full(max(int(table.class_id.max(initial=0)), *class_ids) + 1, -1)
     column[list(class_ids)] = np.arange(len(class_ids))
-    solid = (xyxy[:, 0] < xyxy[:, 2]) & (xyxy[:, 1] < xyxy[:, 3])
-    rows = np.flatnonzero((key_N >= 0) & solid & (column[table.class_id] >= 0))
+    rows = np.flatnonzero((key_N >= 0) & have_area(xyxy) & (column[table.class_id] >= 0))
     placed = np.column_stack([key_N[rows], xyxy[rows]])
     changed = np.ones(len(rows), dtype=bool)
     changed[1:] = (placed[1:] != placed[:-1]).any(axis=1)

@@ -29,6 +29,11 @@ def areas(boxes_N4: ArrayLike) -> Floats:
     return sides[:, 0] * sides[:, 1]
 
 
+def have_area(boxes_N4: Boxes) -> Bools:
+    """Whether each box (N,) is neither inverted nor empty."""
+    return (boxes_N4[:, 0] < boxes_N4[:, 2]) & (boxes_N4[:, 1] < boxes_N4[:, 3])
+
+
 def iou_matrix(a_N4: ArrayLike, b_M4: ArrayLike) -> Floats:
     """Intersection over union (N, M) in float64; 0 where both boxes are empty."""
     a, b = as_boxes(a_N4).astype(np.float64), as_boxes(b_M4).astype(np.float64)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from stages.lib.metrics.ap import average_precision, precision_recall
 from stages.lib.metrics.dialects import Dialect, dialect_named
-from stages.lib.metrics.keyframes import number_keyframes
+from stages.lib.metrics.keyframes import keyframes_under
 from stages.lib.metrics.matching import best_truths, first_claims
 from stages.lib.metrics.selection import class_lookup, select_rows
 from stages.lib.metrics.tables import DetectionsTable, Truth, repeated_rows
@@ -132,13 +132,7 @@ def frame_map(
     the dialect says); `exclusions` are (video, microseconds). Ties: see `stages.lib.metrics.dialects`.
     """
     rules = dialect_named(dialect) if isinstance(dialect, str) else dialect
-    keyframes = number_keyframes(
-        truth,
-        detections,
-        exclusions if rules.use_exclusions else (),
-        whole_seconds=rules.whole_seconds,
-        truth_only=rules.ignore_unlisted_keyframes,
-    )
+    keyframes = keyframes_under(rules, truth, detections, exclusions)
     class_of = class_lookup(class_ids, truth.class_id, detections.class_id)
     truth_class = class_of[truth.class_id]
     truth_rows = np.flatnonzero((truth_class >= 0) & ~keyframes.excluded[keyframes.truth])

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.lib.metrics.dialects import Dialect
 from stages.lib.metrics.tables import DetectionsTable, Truth, merge_names
 
 Ints = NDArray[np.int64]
@@ -64,6 +65,19 @@ def number_keyframes(
         excluded=np.isin(keys, np.array(out, dtype=np.int64)),
         truth=np.searchsorted(keys, truth_codes),
         detection=np.repeat(_find(keys, run_codes), run_length),
+    )
+
+
+def keyframes_under(
+    rules: Dialect, truth: Truth, detections: DetectionsTable, exclusions: Collection[tuple[str, int]]
+) -> Keyframes:
+    """Numbers the keyframes that count under a dialect; `exclusions` are (video, microseconds)."""
+    return number_keyframes(
+        truth,
+        detections,
+        exclusions if rules.use_exclusions else (),
+        whole_seconds=rules.whole_seconds,
+        truth_only=rules.ignore_unlisted_keyframes,
     )
 
 

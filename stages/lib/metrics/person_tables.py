@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.lib.geometry.boxes import have_area
 from stages.lib.metrics.keyframes import number_keyframes
 from stages.lib.metrics.person_ap import PersonCurve, person_curve
 from stages.lib.metrics.tables import DetectionsTable, Truth
@@ -24,8 +25,7 @@ def persons_of_actions(truth: Truth, detections: DetectionsTable, iou: float = 0
     keyframes = number_keyframes(truth, detections, (), whole_seconds=False, truth_only=True)
     n_keyframes = len(keyframes.video_of)
     boxes = np.asarray(detections.boxes, dtype=np.float64)
-    solid = (boxes[:, 0] < boxes[:, 2]) & (boxes[:, 1] < boxes[:, 3])
-    rows = np.flatnonzero(solid & (keyframes.detection >= 0))
+    rows = np.flatnonzero(have_area(boxes) & (keyframes.detection >= 0))
     found = _distinct(keyframes.detection[rows], boxes[rows], detections.score[rows], n_keyframes)
     true = _distinct(keyframes.truth, truth.boxes, np.ones(len(truth.boxes)), n_keyframes)
     return person_curve(found[0], found[1], found[2], true[0], true[2], iou)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.lib.geometry.boxes import have_area
 from stages.lib.metrics.dialects import Dialect
 from stages.lib.metrics.keyframes import Keyframes
 from stages.lib.metrics.tables import DetectionsTable
@@ -48,9 +49,7 @@ def select_rows(
     if rules.cap is not None:
         rows = rows[top_scores(keyframe, detections.score[rows], rules.cap)]
     n_capped = len(rows)
-    boxes = detections.boxes
-    solid = (boxes[:, 0] < boxes[:, 2]) & (boxes[:, 1] < boxes[:, 3])
-    rows = rows[solid[rows]]
+    rows = rows[have_area(detections.boxes)[rows]]
     n_listed, n_known = int(listed.sum()), int(known.sum())
     dropped = {
         "unlisted_class": len(listed) - n_listed,

@@ -14,9 +14,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.lib.geometry.boxes import have_area
 from stages.lib.metrics.ap import ap_of_ranks
 from stages.lib.metrics.dialects import Dialect, dialect_named
-from stages.lib.metrics.keyframes import number_keyframes
+from stages.lib.metrics.keyframes import keyframes_under
 from stages.lib.metrics.matching import best_truths, first_claims
 from stages.lib.metrics.selection import class_lookup
 from stages.lib.metrics.tables import DetectionsTable, Truth
@@ -147,20 +148,14 @@ def share_boxes(
 ) -> SharedBoxes:
     """Matches boxes, one row each (its class and score are not read), to a truth under the rules of a dialect."""
     rules = dialect_named(dialect) if isinstance(dialect, str) else dialect
-    keyframes = number_keyframes(
-        truth,
-        boxes,
-        exclusions if rules.use_exclusions else (),
-        whole_seconds=rules.whole_seconds,
-        truth_only=rules.ignore_unlisted_keyframes,
-    )
+    keyframes = keyframes_under(rules, truth, boxes, exclusions)
     n_classes, n_keyframes = len(class_ids), len(keyframes.video_of)
     usable = np.flatnonzero(keyframes.detection >= 0)
     usable = usable[~keyframes.excluded[keyframes.detection[usable]]]
     rows = usable[np.argsort(keyframes.detection[usable], kind="stable")]
     keyframe = keyframes.detection[rows]
     xyxy = np.asarray(boxes.boxes[rows], dtype=np.float64)
-    solid = (xyxy[:, 0] < xyxy[:, 2]) & (xyxy[:, 1] < xyxy[:, 3])
+    solid = have_area(xyxy)
     truth_class = class_lookup(class_ids, truth.class_id)[truth.class_id].astype(np.int64)
     counted = np.flatnonzero((truth_class >= 0) & ~keyframes.excluded[keyframes.truth])
     group_T = keyframes.truth[counted] * n_classes + truth_class[counted]

@@ -31,7 +31,7 @@ from stages.lib.metrics.ava import Result, frame_map
 from stages.lib.metrics.dialects import Dialect, dialect_named
 from stages.lib.metrics.errors.missing import Missing, missing_truth
 from stages.lib.metrics.errors.people import People, distinct_boxes, nearest, people_of_truth
-from stages.lib.metrics.keyframes import number_keyframes
+from stages.lib.metrics.keyframes import keyframes_under
 from stages.lib.metrics.selection import class_lookup
 from stages.lib.metrics.tables import DetectionsTable, Truth
 
@@ -123,13 +123,7 @@ def explain(
     """Causes of all errors of one model under a dialect; boxes are xyxy in [0, 1], `exclusions` (video, microseconds)."""
     rules = dialect_named(dialect) if isinstance(dialect, str) else dialect
     result = frame_map(truth, detections, class_ids, rules, iou, exclusions=exclusions)
-    keyframes = number_keyframes(
-        truth,
-        detections,
-        exclusions if rules.use_exclusions else (),
-        whole_seconds=rules.whole_seconds,
-        truth_only=rules.ignore_unlisted_keyframes,
-    )
+    keyframes = keyframes_under(rules, truth, detections, exclusions)
     n_classes, n_keyframes = len(class_ids), len(keyframes.video_of)
     class_of_row = class_lookup(class_ids, truth.class_id)[truth.class_id]
     people = people_of_truth(truth, keyframes, class_of_row, n_classes)

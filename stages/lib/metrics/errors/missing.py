@@ -8,15 +8,16 @@ Legend: N detections, B confident boxes on nobody, A candidates.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.lib.geometry.boxes import have_area
 from stages.lib.metrics.dialects import Dialect
 from stages.lib.metrics.errors.chains import link_boxes
 from stages.lib.metrics.errors.people import distinct_boxes, nearest
-from stages.lib.metrics.keyframes import number_keyframes
+from stages.lib.metrics.keyframes import keyframes_under
 from stages.lib.metrics.selection import class_lookup
 from stages.lib.metrics.tables import DetectionsTable, Truth
 
@@ -54,20 +55,14 @@ def missing_truth(
     exclusions: Collection[tuple[str, int]] = (),
 ) -> Missing:
     """Chains of KEYFRAMES or more boxes whose IoU with everybody in the truth is below `far`."""
-    keyframes = number_keyframes(
-        truth,
-        detections,
-        exclusions if rules.use_exclusions else (),
-        whole_seconds=rules.whole_seconds,
-        truth_only=False,
-    )
+    everywhere = replace(rules, ignore_unlisted_keyframes=False)
+    keyframes = keyframes_under(everywhere, truth, detections, exclusions)
     n_keyframes = len(keyframes.video_of)
     ms = np.zeros(n_keyframes, dtype=np.int64)
     ms[keyframes.detection], ms[keyframes.truth] = detections.timestamp_ms, truth.timestamp_ms
     listed = class_lookup(class_ids, detections.class_id)[detections.class_id] >= 0
     xyxy = detections.boxes
-    solid = (xyxy[:, 0] < xyxy[:, 2]) & (xyxy[:, 1] < xyxy[:, 3])
-    allowed = listed & solid & ~keyframes.excluded[keyframes.detection]
+    allowed = listed & have_area(xyxy) & ~keyframes.excluded[keyframes.detection]
     rows = np.flatnonzero(allowed & (detections.score >= CONFIDENT))
     rows = rows[np.argsort(-detections.score[rows], kind="stable")]  # a box's first row is its best class
     rows = rows[distinct_boxes(keyframes.detection[rows], xyxy[rows])[0]]
