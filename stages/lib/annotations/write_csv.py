@@ -24,23 +24,25 @@ def write_detections(
     Keyframes of `truth` get its exact timestamps, since official evaluators compare six decimals of a second.
     """
     exact = _exact_times(truth) if truth is not None else {}
-    order = _by_keyframe(table.videos, table.video, table.timestamp_ms)
+    times_ms = table.timestamp_ms  # computed once: it is a property over all rows
+    order = _by_keyframe(table.videos, table.video, times_ms)
     number = f"%.{decimals}f"
     head, tail = ",".join(["%s", *[number] * 4, ""]), f"%d,{number}\n"
     for begin in range(0, len(order), _CHUNK):
         rows = order[begin : begin + _CHUNK]
-        box_of_row, firsts = _same_box(table, rows)
+        box_of_row, firsts = _same_box(table, times_ms, rows)
         boxes = table.boxes[firsts].astype(np.float64).T.tolist()
-        heads = [head % values for values in zip(_prefixes(table, firsts, exact), *boxes, strict=True)]
+        prefixes = _prefixes(table, times_ms[firsts], firsts, exact)
+        heads = [head % values for values in zip(prefixes, *boxes, strict=True)]
         values = zip(box_of_row, table.class_id[rows].tolist(), table.score[rows].tolist(), strict=True)
         stream.write("".join([heads[box] + tail % (action, score) for box, action, score in values]))
 
 
-def _same_box(table: DetectionsTable, rows: Ints) -> tuple[list[int], Ints]:
+def _same_box(table: DetectionsTable, times_ms: Ints, rows: Ints) -> tuple[list[int], Ints]:
     """For each of the rows the number of its box among those that follow each other, and the first row of each box."""
     changed = np.ones(len(rows), dtype=bool)
     changed[1:] = np.any(table.boxes[rows[1:]] != table.boxes[rows[:-1]], axis=1)
-    for column in (table.video[rows], table.timestamp_ms[rows]):
+    for column in (table.video[rows], times_ms[rows]):
         changed[1:] |= column[1:] != column[:-1]
     return (np.cumsum(changed) - 1).tolist(), rows[changed]
 
@@ -50,11 +52,12 @@ def write_truth(stream: TextIO, truth: Truth) -> None:
 
     Rows have 8 columns, or 7 where there is no person id; keyframes without rows have 2.
     """
-    order = _by_keyframe(truth.videos, truth.video, truth.timestamp_ms)
+    times_ms = truth.timestamp_ms
+    order = _by_keyframe(truth.videos, truth.video, times_ms)
     boxes, classes, persons = truth.boxes.tolist(), truth.class_id.tolist(), truth.person_id.tolist()
     rows: dict[tuple[str, int], list[int]] = {}
     for row in order.tolist():
-        key = (truth.videos[truth.video[row]], int(truth.timestamp_ms[row]))
+        key = (truth.videos[truth.video[row]], int(times_ms[row]))
         rows.setdefault(key, []).append(row)
     for key, seconds in sorted(_exact_times(truth).items()):
         prefix = f"{key[0]},{spell_exactly(seconds)}"
@@ -92,9 +95,11 @@ def _by_keyframe(videos: tuple[str, ...], video: NDArray[np.int32], timestamp_ms
     return np.lexsort((timestamp_ms, rank[video]))
 
 
-def _prefixes(table: DetectionsTable, rows: Ints, exact: dict[tuple[str, int], float]) -> Iterator[str]:
+def _prefixes(
+    table: DetectionsTable, times_ms: Ints, rows: Ints, exact: dict[tuple[str, int], float]
+) -> Iterator[str]:
     known: dict[tuple[int, int], str] = {}
-    for key in zip(table.video[rows].tolist(), table.timestamp_ms[rows].tolist(), strict=True):
+    for key in zip(table.video[rows].tolist(), times_ms.tolist(), strict=True):
         prefix = known.get(key)
         if prefix is None:
             name = table.videos[key[0]]
