@@ -329,16 +329,18 @@ def test_a_split_without_truth_is_noted_and_still_submitted(tmp_path: Path) -> N
 
 
 def test_a_submission_repeats_the_official_timestamps(tmp_path: Path) -> None:
-    """AVA-Kinetics counts microseconds, artifacts milliseconds; the official evaluator compares the former."""
+    """AVA-Kinetics counts microseconds, artifacts milliseconds; AVA's test split is a list of videos."""
     world = draw_world(4, [("v", "test")], 6)
     world.index.truth_labels[:] = 0
     index, predict = write_index(tmp_path, world), write_predict(tmp_path, world, 1.0)
     spelled = {ms: f"{ms / 1000 + 0.000049:.6f}" for ms in world.index.keyframes.timestamp_ms.tolist()}
     (tmp_path / "test.csv").write_text("".join(f"v,{seconds}\n" for seconds in spelled.values()))
     (tmp_path / "none.csv").touch()
+    (tmp_path / "movies.txt").write_text("w\n")
+    files = [str(tmp_path / name) for name in ("test.csv", "none.csv", "movies.txt")]
     words = ["--config", str(evaluate_config(tmp_path)), "--index", f"x={index}"]
     words += ["--predictions", f"x={predict}", "--splits", "test", "--out-dir", str(tmp_path / "out")]
-    assert main([*words, "--annotations", str(tmp_path / "test.csv"), str(tmp_path / "none.csv")]) == 0
+    assert main([*words, "--annotations", *files]) == 0
     rows = [line.split(",") for line in (tmp_path / "out/submission-test.csv").read_text().splitlines()]
     assert rows and {len(row) for row in rows} == {8}
     assert {row[1] for row in rows} <= set(spelled.values())

@@ -10,7 +10,7 @@ from stages.lib.config.load import load_config
 from stages.lib.config.made import made
 from stages.lib.config.origins import backbones_in_use, trained_backbones, with_parents
 from stages.lib.errors import StageError
-from tests.unit.lib.config.raw import small
+from tests.unit.lib.config.raw import SMALL, small
 
 TUNED: dict[str, Any] = {
     "backbones__one": {"architecture": "playground", "finetune": {"backbone": "small", "head": "one"}},
@@ -41,6 +41,11 @@ FAULTS: list[tuple[str, dict[str, Any], str]] = [
         "ratio",
         {"backbones__one__finetune__ratio": {"own": 2}},
         "backbones.one.finetune.ratio: own is none of",
+    ),
+    (
+        "data sets of other groups of classes",
+        {"datasets__other": SMALL["datasets"]["films"] | {"exclusive": []}},
+        "backbones.one.finetune.datasets: films and other differ in `exclusive`",
     ),
     ("ratio of a head", {"heads__linear__ratio": {"own": 2}}, "heads.linear.ratio: own is none of"),
     ("no passes", {"heads__linear__ratio": {"films": 0}}, "heads.linear.ratio.films"),
