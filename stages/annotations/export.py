@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from io import StringIO
 from itertools import groupby
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from stages.annotations.moments import Moment, Person, detection_moments, truth_
 from stages.lib.annotations.ava_csv import read_detections, read_truth
 from stages.lib.annotations.labelmap import LabelMap
 from stages.lib.annotations.write_csv import write_detections, write_truth
-from stages.lib.files import write_bytes, write_text
+from stages.lib.files import text_stream, write_bytes, write_text
 
 
 @dataclass(frozen=True)
@@ -91,14 +90,15 @@ def _read(source: Source) -> list[Moment]:
 
 def _rewrite(source: Source, out: Path) -> Counter[str]:
     """The csv in the official order: ground truth without repeated rows, or detections from the least score on."""
-    stream, left_out = StringIO(), Counter[str]()
+    left_out = Counter[str]()
     if source.detections:
         table, counts = read_detections(source.path, source.labels)
         keep = (table.score >= source.least).nonzero()[0]
         left_out["detections below the least score"] += counts.rows - len(keep)
-        write_detections(stream, table.take(keep))
+        with text_stream(out) as stream:
+            write_detections(stream, table.take(keep))
     else:
         truth, _ = read_truth(source.path, source.labels, outside="keep")
-        write_truth(stream, truth)
-    write_text(out, stream.getvalue())
+        with text_stream(out) as stream:
+            write_truth(stream, truth)
     return +left_out

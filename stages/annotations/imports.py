@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from io import StringIO
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +16,7 @@ from stages.lib.annotations.class_list import label_map_text
 from stages.lib.annotations.labelmap import LabelMap
 from stages.lib.annotations.write_csv import spell_exactly, write_truth
 from stages.lib.errors import StageError
-from stages.lib.files import write_text
+from stages.lib.files import text_stream, write_text
 
 _SUFFIXES: Final = (".xml", ".json", ".pkl", ".pickle")
 
@@ -42,15 +41,14 @@ def import_files(
         truth, lacking = truth_of(part, classes)
         left_out += lacking
         path = out / f"{split}.csv"
-        stream = StringIO()
-        write_truth(stream, truth)
         if not len(truth.key_ms):
             raise StageError(
                 f"there are no keyframes in the files of split {split}",
                 str(path),
                 "check --every, or the files",
             )
-        write_text(path, stream.getvalue())
+        with text_stream(path) as stream:
+            write_truth(stream, truth)
         with_rows = len(set(zip(truth.video.tolist(), truth.timestamp_ms.tolist(), strict=True)))
         written[str(path)] = (
             f"{len(truth.video)} rows, {len(truth.key_ms)} keyframes, {len(truth.key_ms) - with_rows} of them without rows, "

@@ -8,7 +8,6 @@ milliseconds, official evaluators compare six decimals of a second: with --annot
 from __future__ import annotations
 
 import argparse
-import io
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -29,7 +28,7 @@ from stages.lib.artifacts.predictions import DETECTED, TRUTH, Fused, Predictions
 from stages.lib.artifacts.scored import excluded_rows
 from stages.lib.cli import parse, run_stage, stage_parser
 from stages.lib.config.payloads import EvaluatePayload
-from stages.lib.files import is_empty, write_json, write_text
+from stages.lib.files import is_empty, text_stream, write_json, write_text
 from stages.lib.metrics.dialects import Dialect, dialect_named
 from stages.lib.metrics.tables import DetectionsTable, Truth, concat_truths
 from stages.lib.progress import track
@@ -141,9 +140,8 @@ def _times(annotations: Sequence[Path]) -> Truth | None:
 
 
 def _write_submission(path: Path, detections: DetectionsTable, times: Truth | None, decimals: int) -> None:
-    stream = io.StringIO()
-    write_detections(stream, detections, truth=times, decimals=decimals)
-    write_text(path, stream.getvalue())
+    with text_stream(path) as stream:
+        write_detections(stream, detections, truth=times, decimals=decimals)
 
 
 def _rows(

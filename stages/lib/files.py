@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from stages.lib.errors import StageError
 
@@ -63,6 +63,17 @@ def write_bytes(path: Path, data: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 `text` to `path` in one step."""
     write_bytes(path, text.encode())
+
+
+@contextmanager
+def text_stream(path: Path) -> Iterator[TextIO]:
+    """A UTF-8 stream whose text becomes `path` in one step, for texts that memory should not hold whole."""
+    with (
+        atomic_path(path) as temporary,
+        writing(path),
+        temporary.open("w", encoding="utf-8", newline="") as stream,
+    ):
+        yield stream
 
 
 def write_json(path: Path, value: Any) -> None:

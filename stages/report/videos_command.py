@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import io
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ from stages.lib.artifacts.tables import Boxes, Index, Keyframes
 from stages.lib.cli import parse, run_stage, stage_parser
 from stages.lib.config.payloads import ReportPayload
 from stages.lib.errors import StageError
-from stages.lib.files import write_text
+from stages.lib.files import text_stream, write_text
 from stages.lib.progress import track
 from stages.report.contact import Card, contact_page
 from stages.report.draw import Actor
@@ -70,9 +69,8 @@ def _work(args: argparse.Namespace, payload: ReportPayload, text: str) -> dict[s
     boxset = predictions.boxset(DETECTED, "own videos")
     classes = predictions.classes
     probabilities = boxset.probabilities(tuple(boxset.values), classes.groups(), "logit")
-    stream = io.StringIO()
-    write_detections(stream, detections_table(predictions.keyframes, boxset, probabilities, classes.ids))
-    write_text(args.out_dir / "detections.csv", stream.getvalue())
+    with text_stream(args.out_dir / "detections.csv") as stream:
+        write_detections(stream, detections_table(predictions.keyframes, boxset, probabilities, classes.ids))
     shown, numbers = payload.report, _numbers(predictions, boxset)
     actors = actors_of(boxset, probabilities, classes.names, shown.top, shown.min_probability, numbers)
     run = _Run(args, index, predictions, actors, shown.top)
@@ -212,10 +210,9 @@ def _moments(
 
 
 def _write_skipped(path: Path, index: Index, skipped: dict[str, str]) -> None:
-    stream = io.StringIO()
-    table = csv.writer(stream, lineterminator="\n")
-    table.writerow(("video", "name", "reason"))
-    for video, name in zip(index.keyframes.video_ids, index.name, strict=True):
-        if video in skipped:
-            table.writerow((video, name, skipped[video]))
-    write_text(path, stream.getvalue())
+    with text_stream(path) as stream:
+        table = csv.writer(stream, lineterminator="\n")
+        table.writerow(("video", "name", "reason"))
+        for video, name in zip(index.keyframes.video_ids, index.name, strict=True):
+            if video in skipped:
+                table.writerow((video, name, skipped[video]))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from stages.lib.metrics.tables import DetectionsTable, Truth
 
 Ints = NDArray[np.int64]
+Bytes = NDArray[np.uint8]
 
 _CHUNK = 100_000
 
@@ -21,30 +22,50 @@ def write_detections(
 ) -> None:
     """Writes `video,time,x1,y1,x2,y2,action,score` by video name, then time, then as listed in the table.
 
-    Keyframes of `truth` get its exact timestamps, since official evaluators compare six decimals of a second.
+    Scores are probabilities. Keyframes of `truth` get its exact timestamps, since official evaluators compare six
+    decimals of a second.
     """
+    assert ((table.score >= 0) & (table.score <= 1)).all()
     exact = _exact_times(truth) if truth is not None else {}
     times_ms = table.timestamp_ms  # computed once: it is a property over all rows
     order = _by_keyframe(table.videos, table.video, times_ms)
-    number = f"%.{decimals}f"
-    head, tail = ",".join(["%s", *[number] * 4, ""]), f"%d,{number}\n"
+    actions = _words([f"{action}," for action in range(int(table.class_id.max(initial=0)) + 1)])
+    head = ",".join(["%s", *[f"%.{decimals}f"] * 4, ""])
     for begin in range(0, len(order), _CHUNK):
         rows = order[begin : begin + _CHUNK]
         box_of_row, firsts = _same_box(table, times_ms, rows)
         boxes = table.boxes[firsts].astype(np.float64).T.tolist()
         prefixes = _prefixes(table, times_ms[firsts], firsts, exact)
-        heads = [head % values for values in zip(prefixes, *boxes, strict=True)]
-        values = zip(box_of_row, table.class_id[rows].tolist(), table.score[rows].tolist(), strict=True)
-        stream.write("".join([heads[box] + tail % (action, score) for box, action, score in values]))
+        heads = _words([head % values for values in zip(prefixes, *boxes, strict=True)])
+        words = (heads[box_of_row], actions[table.class_id[rows]], _decimals(table.score[rows], decimals))
+        lines = np.concatenate(words, axis=1)
+        stream.write(lines[lines != 0].tobytes().decode())
 
 
-def _same_box(table: DetectionsTable, times_ms: Ints, rows: Ints) -> tuple[list[int], Ints]:
+def _words(texts: list[str]) -> Bytes:
+    """The texts as rows of bytes, filled up with zeros: all lines are then put together at once (3 times as fast)."""
+    words = np.array([text.encode() for text in texts])
+    return words.view(np.uint8).reshape(len(texts), -1)
+
+
+def _decimals(values: NDArray[np.floating], decimals: int) -> Bytes:
+    """Numbers from 0 to 1 with as many decimals and a line end, as rows of bytes; of float32 what `%.6f` gives."""
+    units = np.rint(values.astype(np.float64) * 10**decimals).astype(np.uint32)
+    out = np.empty((len(values), decimals + 3), dtype=np.uint8)
+    for column in (*range(decimals + 1, 1, -1), 0):
+        units, out[:, column] = np.divmod(units, 10)
+    out += ord("0")
+    out[:, 1], out[:, -1] = ord("."), ord("\n")
+    return out
+
+
+def _same_box(table: DetectionsTable, times_ms: Ints, rows: Ints) -> tuple[Ints, Ints]:
     """For each of the rows the number of its box among those that follow each other, and the first row of each box."""
     changed = np.ones(len(rows), dtype=bool)
     changed[1:] = np.any(table.boxes[rows[1:]] != table.boxes[rows[:-1]], axis=1)
     for column in (table.video[rows], times_ms[rows]):
         changed[1:] |= column[1:] != column[:-1]
-    return (np.cumsum(changed) - 1).tolist(), rows[changed]
+    return np.cumsum(changed) - 1, rows[changed]
 
 
 def write_truth(stream: TextIO, truth: Truth) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from stages.lib.annotations.ava_csv import read_detections
 from stages.lib.annotations.write_csv import spell_seconds, write_detections
@@ -62,3 +63,18 @@ def test_spelling_of_seconds() -> None:
         "5.016949",
         "0.500000",
     ]
+
+
+@pytest.mark.parametrize("decimals", [1, 3, 6, 9])
+def test_lines_are_those_of_plain_formatting(decimals: int) -> None:
+    rng = np.random.default_rng(decimals)
+    scores = np.concatenate([[0.0, 1.0, 0.5, 2.0**-20], rng.random(300) ** 4]).astype(np.float32)
+    rows = [
+        ("v\u00fc", t // 60, (LEFT, RIGHT)[t % 2], 1 + t % 80, float(score)) for t, score in enumerate(scores)
+    ]
+    number = f"%.{decimals}f"
+    want = [
+        f"{video},{int(t):04d},{','.join(number % float(side) for side in box)},{action},{number % score}"
+        for video, t, box, action, score in rows
+    ]
+    assert text_of(detections_of(rows), decimals=decimals).splitlines() == want
