@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,8 @@ from stages.lib.artifacts.tables import Classes, Index, Keyframes
 from stages.lib.config.ensemble import EnsembleConfig
 from stages.lib.errors import StageError
 from stages.lib.files import file_sha
+from stages.lib.parallel import in_processes
 from stages.lib.progress import track
-from stages.lib.threads import in_threads
 
 Tables = dict[str, dict[str, Predictions]]
 """By data set, then by member."""
@@ -56,7 +57,8 @@ def read_members(
     views: dict[str, str] = {}
     marks: dict[str, str] = {}
     files = [(member, dataset, paths) for member in heads for dataset, paths in heads[member].items()]
-    read = in_threads(lambda file: _read_head(*file, indexes.get(file[1]), cfg), files)
+    class_lists = {dataset: index.classes for dataset, index in indexes.items()}
+    read = in_processes(partial(_read_head, class_lists, cfg.view_average), files)
     for (member, dataset, paths), (table, mark, its_views) in track(
         zip(files, read, strict=True), len(files), "members"
     ):
@@ -83,10 +85,11 @@ def read_members(
 
 
 def _read_head(
-    member: str, dataset: str, paths: Sequence[Path], index: Index | None, cfg: EnsembleConfig
+    class_lists: Mapping[str, Classes], how: str, file: tuple[str, str, Sequence[Path]]
 ) -> tuple[Predictions, str, str]:
     """A head's table of one data set, its fingerprint, and the names of its views."""
-    reader = _Averaging(f"{member} on {dataset}", cfg.view_average, index)
+    member, dataset, paths = file
+    reader = _Averaging(f"{member} on {dataset}", how, class_lists.get(dataset))
     table, mark = load_predictions(paths, reader.where, reader)
     return table, mark, reader.views
 
@@ -113,12 +116,12 @@ def share_tables(tables: Mapping[str, Predictions], dataset: str, iou: float) ->
 class _Averaging:
     """Turns shards into tables with all views as one matrix of probabilities, in float32; remembers their views."""
 
-    def __init__(self, where: str, how: str, index: Index | None) -> None:
-        self.where, self.how, self.index, self.views = where, how, index, ""
+    def __init__(self, where: str, how: str, classes: Classes | None) -> None:
+        self.where, self.how, self.classes, self.views = where, how, classes, ""
 
     def __call__(self, shard: Predictions, path: Path) -> Predictions:
         where = f"{self.where}: {path}"
-        _check_classes(shard.classes, self.index, where)
+        _check_classes(shard.classes, self.classes, where)
         groups = shard.classes.groups()
         named = {name: sorted(views) for name, views in views_of(shard).items()}
         self.views = "; ".join(f"{name}: {' '.join(views)}" for name, views in sorted(named.items()))
@@ -146,11 +149,9 @@ def _class_list(indexes: Mapping[str, Index], member: str) -> Classes:
     raise StageError("no data set has a class list", f"csv member {member}", "give a data set a labelmap")
 
 
-def _check_classes(classes: Classes, index: Index | None, where: str) -> None:
-    if index is not None and index.classes.ids and classes != index.classes:
-        what = (
-            f"has another class map than the index ({len(classes.ids)} and {len(index.classes.ids)} classes)"
-        )
+def _check_classes(found: Classes, known: Classes | None, where: str) -> None:
+    if known is not None and known.ids and found != known:
+        what = f"has another class map than the index ({len(found.ids)} and {len(known.ids)} classes)"
         raise StageError(what, where, "use predictions of a head with this class list")
 
 

@@ -19,7 +19,7 @@ from stages.ensemble.weights import Weights, fit_weights
 from stages.lib.config.ensemble import EnsembleConfig
 from stages.lib.metrics.ava import mean_of_defined
 from stages.lib.metrics.shared_boxes import Ranking, SharedBoxes
-from stages.lib.threads import in_threads
+from stages.lib.parallel import in_threads
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

@@ -13,10 +13,10 @@ LISTED, OTHERS, NONE = Classes((1, 7), ("bend", "jump")), Classes((1, 12), ("ben
 
 
 def test_own_videos_without_a_class_list_take_every_member() -> None:
-    _check_classes(LISTED, own_index([], [], 1.0, NONE), "acar on own")
-    _check_classes(LISTED, own_index([], [], 1.0, LISTED), "acar on own")
+    _check_classes(LISTED, NONE, "acar on own")
+    _check_classes(LISTED, LISTED, "acar on own")
     with pytest.raises(StageError, match="another class map"):
-        _check_classes(LISTED, own_index([], [], 1.0, OTHERS), "acar on own")
+        _check_classes(LISTED, OTHERS, "acar on own")
 
 
 def test_csv_members_take_the_class_list_of_a_data_set_that_has_one() -> None:
