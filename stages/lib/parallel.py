@@ -36,7 +36,7 @@ def in_processes(
 ) -> Iterator[Result]:
     """As `in_threads`, in `count` processes (`thread_count()`): HDF5 and Python code keep threads waiting for each other.
 
-    `work`, items and results have to be picklable. With a count of one this process does it. The others end with it, however it ends.
+    `work`, items and results have to be picklable. A count of one starts none. They end with this process.
 
     Raises:
         MemoryError: a process was killed, as the system does when memory runs out.
