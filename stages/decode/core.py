@@ -17,7 +17,7 @@ from stages.decode.plan import VideoPlan, plan_video
 from stages.lib.config.backbones import SamplingConfig
 from stages.lib.config.decode import DecodeConfig
 from stages.lib.video.jpeg import capped_size, clip_size, encode_jpeg, resize_rgb
-from stages.lib.video.source import BROKEN, OK, DamagedVideoError, Engine, FrameSource, VideoError, VideoInfo
+from stages.lib.video.source import BROKEN, OK, DamagedVideoError, Engine, FrameSource, VideoError
 
 WAITING_BYTES: Final = 1 << 27
 """Decoded frames that may wait for their JPEG."""
