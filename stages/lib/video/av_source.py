@@ -87,11 +87,14 @@ def _scan(path: Path) -> tuple[NDArray[np.float64], float, float | None, float |
         if not file.streams.video:
             raise VideoError("no video stream in it (sound only?)")
         stream = file.streams.video[0]
-        times, last = [], 0
+        times, last, untimed = [], 0, 0
         try:
             for packet in file.demux(stream):
                 stamp = packet.pts if packet.pts is not None else packet.dts
-                if stamp is None or packet.is_discard or not packet.size:
+                if packet.is_discard or not packet.size:
+                    continue
+                if stamp is None:
+                    untimed += 1
                     continue
                 times.append(stamp)
                 last = max(last, stamp + (packet.duration or 0))
@@ -103,7 +106,7 @@ def _scan(path: Path) -> tuple[NDArray[np.float64], float, float | None, float |
         declared = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else None
         declared = declared or (file.duration / av.time_base if file.duration else None)
     if not times:
-        raise VideoError("no frames in it")
+        raise VideoError("its frames have no timestamps" if untimed else "no frames in it")
     starts = np.sort(np.array(times, np.float64) - min(times)) * base
     end = (last - min(times)) * base
     return starts, float(max(end, starts[-1] + (1 / rate if end <= starts[-1] else 0))), declared, claimed
