@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from stages.index.core import Annotations
 from stages.index.coverage import class_losses, lost_index, unlisted_fates, unlisted_index
 from stages.lib.annotations.ava_csv import read_truth
+from stages.lib.annotations.labelmap import read_label_map
 from stages.lib.artifacts.shards import take_index
 from stages.lib.artifacts.tables import ROLE_BANK, ROLE_EVAL, ROLE_EXCLUDED, ROLE_TRAIN, Classes
 from tests.integration.small_run import CLASSES, draw_world
 
+REAL = Path(__file__).resolve().parents[3].parent / "shared" / "data"
 STATES = ("ok", "missing", "broken", "cut off", "too short")
 
 
@@ -107,3 +109,18 @@ def test_taken_keyframes_keep_their_truth_and_their_video(rows: list[int]) -> No
             index.start[old],
         )
     assert set(part.keyframes.video.tolist()) == set(range(len(part.split)))
+
+
+def test_of_the_real_validation_file_nothing_gets_lost_on_the_way() -> None:
+    """Nobody has a clip of it: all 31,272 keyframes are missing, with every label that the list of 60 classes knows."""
+    if not (REAL / "kinetics_val_v1.0.csv").exists():
+        pytest.skip("the official file is not here")
+    labels = read_label_map(REAL / "ava_action_list_60.pbtxt")
+    truth, counts = read_truth(REAL / "kinetics_val_v1.0.csv", labels)
+    parts = {"val": Annotations(truth)}
+    index = unlisted_index(parts, set(), Classes(labels.ids, labels.names), "ava-kinetics")
+    assert len(index.keyframes) == sum(fate.lost for fate in unlisted_fates(index)) == 31272
+    rows = class_losses([], [], [], index)
+    assert sum(row.boxes for row in rows) == counts.rows - counts.unlisted == 64497
+    assert all(row.boxes == row.lost == row.missing for row in rows)
+    assert sum(row.boxes > 0 for row in rows) == 59, "of the 60 classes one has no box there"
