@@ -12,11 +12,12 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.decode.faults import faults
 from stages.decode.plan import VideoPlan, plan_video
 from stages.lib.config.backbones import SamplingConfig
 from stages.lib.config.decode import DecodeConfig
 from stages.lib.video.jpeg import capped_size, clip_size, encode_jpeg, resize_rgb
-from stages.lib.video.source import BROKEN, OK, DamagedVideoError, Engine, FrameSource, VideoError, VideoInfo
+from stages.lib.video.source import BROKEN, OK, DamagedVideoError, Engine, FrameSource, VideoError
 
 WAITING_BYTES: Final = 1 << 27
 """Decoded frames that may wait for their JPEG."""
@@ -46,7 +47,10 @@ class Sink(Protocol):
 
 @dataclass(frozen=True)
 class VideoResult:
-    """What became of a video; `usable` of its keyframes have a whole window."""
+    """What became of a video; `usable` of its keyframes have a whole window.
+
+    `fault` is the gravest one of a video that is read all the same, `claimed` the rate in Hz by the container.
+    """
 
     status: str
     reason: str
@@ -57,6 +61,13 @@ class VideoResult:
     clip_size: Size = (0, 0)
     key_size: Size = (0, 0)
     usable: int = 0
+    fault: str = ""
+    claimed: float = 0.0
+
+    @property
+    def state(self) -> str:
+        """The status of a video that is not read, else its gravest fault, or ok."""
+        return self.status if self.status != OK else self.fault or OK
 
 
 def decode_video(
@@ -70,7 +81,7 @@ def decode_video(
     """Decode what the keyframes at `relative` (K,) seconds need; a fault of the file is a result, not an error.
 
     A file that decord gives up on is read again with PyAV, which stops at the same frame on every run; the keyframes whose
-    windows were complete by then are kept.
+    windows were complete by then are kept. So is one that ends before a keyframe: PyAV knows the length that it claims.
     """
     try:
         with opener("decord") as source:
@@ -96,9 +107,11 @@ def _decode(
     sink: Sink,
     pool: ThreadPoolExecutor,
 ) -> VideoResult | None:
-    """One pass over an open video; None when decord met damage."""
+    """One pass over an open video; None when decord met damage or an end before the last keyframe."""
     info = source.info
     plan = plan_video(info, relative, cfg.rate, samplings)
+    if source.engine == "decord" and (plan.deadline < 0).any():
+        return None
     sizes = (
         clip_size(info.width, info.height, cfg.short_side),
         capped_size(info.width, info.height, cfg.key_short_side, cfg.key_long_side),
@@ -116,11 +129,8 @@ def _decode(
     for _ in range(len(relative) - run.done):
         sink.key(b"")
     sink.commit()
-    reasons = [
-        source.note,
-        _damage_text(damage, info, inside - run.done, len(relative)),
-        _outside_text(relative, plan, info),
-    ]
+    found = faults(info, plan, relative, damage, run.done)
+    reasons = [source.note, *(text for _, text in found)]
     return VideoResult(
         status=BROKEN if lost else OK,
         reason="; ".join(reason for reason in reasons if reason),
@@ -131,6 +141,8 @@ def _decode(
         clip_size=sizes[0],
         key_size=sizes[1],
         usable=run.done,
+        fault=found[0][0] if found else "",
+        claimed=round(info.claimed or 0.0, 3),
     )
 
 
@@ -189,20 +201,3 @@ class _Pass:
             del self._keys[passed]
         if self._stream and self.done:
             self._sink.commit()
-
-
-def _damage_text(damage: DamagedVideoError | None, info: VideoInfo, lost: int, total: int) -> str:
-    if damage is None:
-        return ""
-    good = float(info.starts[damage.frame]) if damage.frame < info.frames else info.end
-    claim = f" of {info.declared:.1f} s" if info.declared else ""
-    return f"damaged or cut off after {good:.1f} s{claim} ({damage.reason}), {lost} of {total} keyframes lost"
-
-
-def _outside_text(relative: NDArray[np.float64], plan: VideoPlan, info: VideoInfo) -> str:
-    outside = relative[plan.deadline < 0]
-    if not len(outside):
-        return ""
-    if len(outside) == 1:
-        return f"keyframe at {outside[0]:.1f} s lies after the end ({info.end:.1f} s)"
-    return f"{len(outside)} keyframes from {outside[0]:.1f} s on lie after the end ({info.end:.1f} s)"

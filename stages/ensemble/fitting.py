@@ -42,7 +42,9 @@ class Fitted:
 def fit_members(members: Members, indexes: Mapping[str, Index], payload: EnsemblePayload) -> Fitted:
     """Fits weights on the detected boxes of all data sets with truth as one pool, and measures them.
 
-    A member's own AP is that on its own boxes.
+    A member's own AP is that on its own boxes. Keyframes of the index without frames stay in the truth, whatever
+    evaluate.missing says: as misses of every member alike they shrink all APs of a class by one factor, and no weight
+    derived from these changes.
     """
     cfg = payload.ensemble
     class_ids = next(iter(next(iter(members.shared.values())).values())).classes.ids

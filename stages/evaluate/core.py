@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, get_args
 
 from stages.lib.annotations.labelmap import LabelMap
-from stages.lib.config.evaluate import EvaluateConfig
+from stages.lib.config.evaluate import EvaluateConfig, MissingName
 from stages.lib.errors import StageError
 from stages.lib.files import number
 from stages.lib.metrics.ava import Result, frame_map
 from stages.lib.metrics.bootstrap import bootstrap
 from stages.lib.metrics.dialects import dialect_named
 from stages.lib.metrics.frequency import frequency_groups
+from stages.lib.metrics.lost import Lost, detections_without, truth_without
 from stages.lib.metrics.tables import DetectionsTable, Truth, concat_detections, concat_truths
 
 UNION = "union"
@@ -20,12 +22,27 @@ UNION = "union"
 
 @dataclass(frozen=True)
 class Scored:
-    """A data set's ground truth, the scored boxes on it, and its excluded keyframes as (video, microseconds)."""
+    """A data set's ground truth, the scored boxes on it, and its excluded keyframes as (video, microseconds).
+
+    `lost` are the keyframes whose frames are missing, as (video, milliseconds); None: unknown.
+    """
 
     name: str
     truth: Truth
     detections: DetectionsTable
     exclusions: Collection[tuple[str, int]] = ()
+    lost: Lost | None = None
+
+
+def counted(scored: Scored, missing: MissingName) -> Scored:
+    """What counts of truth and detections: all of them, or with `ignore` those on keyframes that are not lost."""
+    if missing == "count-as-miss" or not scored.lost:
+        return scored
+    return replace(
+        scored,
+        truth=truth_without(scored.truth, scored.lost),
+        detections=detections_without(scored.detections, scored.lost),
+    )
 
 
 def evaluate(datasets: Sequence[Scored], classes: LabelMap, cfg: EvaluateConfig) -> dict[str, Result]:
@@ -54,6 +71,9 @@ def pool_of(datasets: Sequence[Scored]) -> Scored:
         truth=concat_truths([scored.truth for scored in datasets]),
         detections=concat_detections([scored.detections for scored in datasets]),
         exclusions={key for scored in datasets for key in scored.exclusions},
+        lost=None
+        if all(scored.lost is None for scored in datasets)
+        else {key for scored in datasets for key in scored.lost or ()},
     )
 
 
@@ -67,6 +87,40 @@ def measure(scored: Scored, classes: LabelMap, cfg: EvaluateConfig) -> Result:
         cfg.iou,
         exclusions=scored.exclusions,
     )
+
+
+def both_ways(
+    datasets: Sequence[Scored], results: Mapping[str, Result], classes: LabelMap, cfg: EvaluateConfig
+) -> dict[str, dict[str, Any]]:
+    """By data set and for the union: how many keyframes are lost, with how many labels, and the mAP in both ways of counting.
+
+    `datasets` are with their lost keyframes, `results` what is counted as configured. Nothing where losses are unknown.
+    """
+    tables: dict[str, dict[str, Any]] = {}
+    for scored in [*datasets, *([pool_of(datasets)] if len(datasets) > 1 else [])]:
+        if scored.lost is None:
+            continue
+        present = counted(scored, "ignore")
+        keyframes = len(scored.truth.key_us) - len(present.truth.key_us)
+        told = results[scored.name].mean_ap if scored.name in results else float("nan")
+        other = {"count-as-miss": present, "ignore": scored}[cfg.missing]
+        same = not keyframes and len(present.detections.video) == len(scored.detections.video)
+        rival = told if same else measure(other, classes, cfg).mean_ap
+        tables[scored.name] = {
+            "keyframes": keyframes,
+            "labels": len(scored.truth.video) - len(present.truth.video),
+            "counted": cfg.missing,
+            "mAP": {name: number(told if name == cfg.missing else rival) for name in get_args(MissingName)},
+        }
+    if len(datasets) == 1 and tables:
+        tables[UNION] = tables[datasets[0].name]
+    return tables
+
+
+def spelled(missing: Mapping[str, Any]) -> str:
+    """One of those tables in words, for a log."""
+    both = [f"{name} {'none' if value is None else f'{value:.4f}'}" for name, value in missing["mAP"].items()]
+    return f"{' / '.join(both)} ({missing['keyframes']} keyframes missing)"
 
 
 def metrics_json(results: Mapping[str, Result], classes: LabelMap, cfg: EvaluateConfig) -> dict[str, object]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,6 @@ from stages.lib.metrics.ava import Result
 from stages.lib.metrics.bootstrap import paired_bootstrap
 from stages.lib.metrics.person_tables import persons_of_actions
 from stages.lib.metrics.switches import turned_switches
-from stages.lib.metrics.tables import DetectionsTable
 
 RESAMPLES = 1000
 _POINTS = 200
@@ -109,11 +107,9 @@ def persons(scored: Scored, iou: float) -> dict[str, object]:
     }
 
 
-def compared(
-    scored: Scored, rival: DetectionsTable, classes: LabelMap, result: Result, cfg: EvaluateConfig
-) -> dict[str, object]:
+def compared(rival: Scored, classes: LabelMap, result: Result, cfg: EvaluateConfig) -> dict[str, object]:
     """Mean AP minus that of another model's detections, with a paired 95 % interval over resampled videos."""
-    other = evaluate([replace(scored, detections=rival)], classes, cfg)[UNION]
+    other = evaluate([rival], classes, cfg)[UNION]
     resamples = cfg.bootstrap or RESAMPLES
     interval = paired_bootstrap(result, other, resamples, cfg.seed)
     return {

@@ -2,6 +2,7 @@
 
 Writes results[split][dataset] = {AP, AP_coco, keyframes, truths, boxes, precision and recall at some scores,
 curve of at most 200 points}. Boxes of a further detector on a data set stand under `DETECTOR on DATASET`, with both names.
+The truth is that of the index, whatever evaluate.missing says: people on its keyframes without frames are not found.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from stages.evaluate import extras
-from stages.evaluate.core import UNION, Scored, evaluate, metrics_json
+from stages.evaluate.core import UNION, Scored, both_ways, counted, evaluate, metrics_json, spelled
 from stages.evaluate.errors import error_tables
 from stages.evaluate.errors_csv import csv_tables
 from stages.evaluate.settings import read_kinds
@@ -31,6 +31,7 @@ from stages.lib.config.load import check
 from stages.lib.errors import StageError
 from stages.lib.files import write_json, write_text
 from stages.lib.metrics.ava import repeated_detections
+from stages.lib.metrics.tables import microseconds_to_milliseconds
 
 _log = logging.getLogger("acarflow")
 
@@ -52,6 +53,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--detections", type=Path, required=True, help="csv: video, time, box, action id, score")
     add("--labelmap", type=Path, required=True, help="pbtxt of the evaluated classes")
     add("--exclusions", type=Path, help="csv: video, time of excluded keyframes (2020 and pyslowfast)")
+    add(
+        "--lost", type=Path, help="csv: video, time of keyframes whose frames are missing (lost.csv of a run)"
+    )
+    add("--missing", default="count-as-miss", help="how --lost counts: count-as-miss (default) or ignore")
     add("--kinds", type=Path, help="csv: id, name, kind, to group classes otherwise than by AVA id")
     add("--dialect", default="official", help="official, 2020, pyslowfast or strict")
     add("--iou", type=float, default=0.5, help="least IoU of a true positive")
@@ -76,10 +81,12 @@ def _work(args: argparse.Namespace) -> None:
     classes = read_label_map(args.labelmap)
     if args.kinds:
         classes = classes.with_kinds(read_kinds(args.kinds))
-    scored, read = _read(args, classes)
+    whole, read = _read(args, classes)
+    scored = counted(whole, cfg.missing)
     results = evaluate([scored], classes, cfg)
     result = results[UNION]
-    repeated = repeated_detections(result, scored.detections)
+    of_files = result if scored is whole else evaluate([whole], classes, cfg)[UNION]
+    repeated = repeated_detections(of_files, whole.detections)
     read["detections"] = replace(
         read["detections"],
         duplicates=len(repeated),
@@ -87,8 +94,11 @@ def _work(args: argparse.Namespace) -> None:
     )
     table = metrics_json(results, classes, cfg)
     table.pop("datasets")
+    both = both_ways([whole], results, classes, cfg).get(UNION)
+    if both:
+        table["missing"] = both
     table["read"] = {name: asdict(counts) for name, counts in read.items()}
-    known = extras.notes(scored, result, read["groundtruth"], read["detections"], args.detections)
+    known = extras.notes(whole, of_files, read["groundtruth"], read["detections"], args.detections)
     if args.exclusions and not result.dialect.use_exclusions:
         known.append(f"the dialect {result.dialect.name} does not use the exclusions file")
     notes = table["notes"]
@@ -102,8 +112,9 @@ def _work(args: argparse.Namespace) -> None:
         table["persons"] = extras.persons(scored, cfg.iou)
     if args.compare:
         rival, counts = read_detections(args.compare, classes)
-        table["compared"] = extras.compared(scored, rival, classes, result, cfg)
-        told = extras.detection_notes(replace(scored, detections=rival), result, counts, args.compare)
+        other = replace(whole, detections=rival)
+        table["compared"] = extras.compared(counted(other, cfg.missing), classes, result, cfg)
+        told = extras.detection_notes(other, of_files, counts, args.compare)
         known += told
         notes += told
     if args.curves:
@@ -115,13 +126,15 @@ def _work(args: argparse.Namespace) -> None:
             write_text(args.errors / name, text)
     write_json(args.out, table)
     _log.info("mAP@%gIOU %.6f (dialect %s)", result.iou, result.mean_ap, result.dialect.name)
+    if both:
+        _log.info("mAP@%gIOU %s", result.iou, spelled(both))
     for note in notes:
         _log.info("%s: %s", "warning" if note in known else "note", note)
 
 
 def _settings(args: argparse.Namespace) -> list[EvaluateConfig]:
     """The settings of the number itself, then the same with every further IoU."""
-    raw = {"dialect": args.dialect, "bootstrap": args.bootstrap}
+    raw = {"dialect": args.dialect, "bootstrap": args.bootstrap, "missing": args.missing}
     return [check(EvaluateConfig, {**raw, "iou": iou}, "command line") for iou in (args.iou, *args.ious)]
 
 
@@ -134,5 +147,8 @@ def _read(args: argparse.Namespace, classes: LabelMap) -> tuple[Scored, dict[str
         )
     detections, counts = read_detections(args.detections, classes)
     exclusions = read_exclusions(args.exclusions) if args.exclusions else set()
-    scored = Scored(str(args.groundtruth.absolute()), truth, detections, exclusions)
+    lost = None
+    if args.lost:
+        lost = {(video, microseconds_to_milliseconds(us)) for video, us in read_exclusions(args.lost)}
+    scored = Scored(str(args.groundtruth.absolute()), truth, detections, exclusions, lost)
     return scored, {"groundtruth": truth_counts, "detections": counts}

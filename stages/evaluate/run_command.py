@@ -12,7 +12,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from stages.evaluate.core import UNION, evaluate, metrics_json, pool_of
+from stages.evaluate.core import UNION, both_ways, counted, evaluate, metrics_json, pool_of, spelled
 from stages.evaluate.datasets import (
     VIEWS_HELP,
     Dataset,
@@ -56,7 +56,8 @@ def _work(args: argparse.Namespace, payload: EvaluatePayload, text: str) -> dict
     datasets, classes = read_inputs(args)
     choices = [Views.parse(choice) for choice in args.views]
     times = _times(args.annotations)
-    dialect = dialect_named(payload.evaluate.dialect, payload.evaluate.cap)
+    cfg, told = payload.evaluate, dict[str, object]()
+    dialect = dialect_named(cfg.dialect, cfg.cap)
     results: dict[str, dict[str, dict[str, object]]] = {}
     skipped: list[str] = []
     per_class: list[tuple[str, str, str, str, dict[str, object]]] = []
@@ -73,25 +74,32 @@ def _work(args: argparse.Namespace, payload: EvaluatePayload, text: str) -> dict
                 args.out_dir / f"submission-{split}.csv",
                 pool_of(scored).detections,
                 times,
-                payload.evaluate.decimals,
+                cfg.decimals,
             )
-        scored = [one for one in scored if len(one.truth.key_ms)]
-        if not any(len(one.truth.video) for one in scored):
+        scored = [one for one in scored if len(one.truth.key_us)]
+        present = [one for one in (counted(one, cfg.missing) for one in scored) if len(one.truth.key_us)]
+        if not any(len(one.truth.video) for one in present):
             skipped.append(f"{split}/{boxset}/{views.name}: no keyframe with ground truth")
             continue
-        found = evaluate(scored, classes, payload.evaluate)
-        table = metrics_json(found, classes, payload.evaluate)
+        found = evaluate(present, classes, cfg)
+        table = metrics_json(found, classes, cfg)
         by_dataset = table.pop("datasets")
         assert isinstance(by_dataset, dict)
         whole: dict[str, dict[str, object]] = {**by_dataset, UNION: table}
         _note_excluded(whole, datasets, split, dialect)
+        both = both_ways(scored, found, classes, cfg)
+        for name, counts in both.items():
+            if name in whole:
+                whole[name]["missing"] = counts
         results.setdefault(split, {}).setdefault(boxset, {})[views.name] = whole
+        if boxset == DETECTED:
+            told[f"mAP of {split}"] = spelled(both[UNION]) if both else f"{found[UNION].mean_ap:.4f}"
         per_class += _rows(split, boxset, views.name, whole)
-    write_text(args.out_dir / "per_class.csv", flat_results(per_class, payload.evaluate.dialect))
+    write_text(args.out_dir / "per_class.csv", flat_results(per_class, cfg.dialect))
     metrics = {
         "name": args.name,
-        "metric": f"mAP@{payload.evaluate.iou:g}IOU",
-        "config": payload.evaluate.model_dump(mode="json"),
+        "metric": f"mAP@{cfg.iou:g}IOU",
+        "config": cfg.model_dump(mode="json"),
         "members": list(_members(datasets[0].predictions)),
         "choices": [views.name for views in choices],
         "views": {views.name: list(_views(datasets[0].predictions, views)) for views in choices},
@@ -99,7 +107,7 @@ def _work(args: argparse.Namespace, payload: EvaluatePayload, text: str) -> dict
             {"id": number, "name": name, "kind": kind}
             for number, name, kind in zip(classes.ids, classes.names, classes.kinds, strict=True)
         ],
-        "inputs": {data.name: {"index": data.marks[0], "predictions": data.marks[1]} for data in datasets},
+        "inputs": {data.name: dict(data.marks) for data in datasets},
         "results": results,
         "skipped": skipped,
     }
@@ -108,6 +116,7 @@ def _work(args: argparse.Namespace, payload: EvaluatePayload, text: str) -> dict
         "data sets": len(datasets),
         "results": len(combinations) - len(skipped),
         "skipped": len(skipped),
+        **told,
     }
 
 

@@ -1,7 +1,7 @@
 """Index a shard: keyframes with their roles and ground truth, from the official files.
 
 Two more commands stand beside it: `python -m stages.index sheet` lists the videos of a real data set once, and
-`python -m stages.index coverage` tells what became of every video.
+`python -m stages.index coverage` tells what became of every video and of every class's boxes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from stages.index.split_files import split_files
+from stages.index.split_files import read_splits, split_files
 from stages.lib.annotations.labelmap import LabelMap, read_label_map
 from stages.lib.artifacts.provenance import Provenance
 from stages.lib.artifacts.schemas import INDEX
@@ -23,8 +23,8 @@ from stages.lib.cli import parse, run_stage, stage_parser
 from stages.lib.config.payloads import IndexPayload
 from stages.lib.config.sheets import Video, read_manifest
 from stages.lib.errors import StageError
-from stages.lib.files import file_sha, is_empty
-from stages.lib.metrics.tables import microseconds_to_milliseconds, to_milliseconds
+from stages.lib.files import file_sha
+from stages.lib.metrics.tables import to_milliseconds
 
 _log = logging.getLogger("acarflow")
 
@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         return sheet(words[1:])
     if words[:1] == ["coverage"]:
-        from stages.index.coverage import main as coverage
+        from stages.index.coverage_command import main as coverage
 
         return coverage(words[1:])
     parser = stage_parser("index", __doc__)
@@ -81,31 +81,19 @@ def _work(args: argparse.Namespace, payload: IndexPayload, text: str) -> dict[st
 def _annotated(
     args: argparse.Namespace, payload: IndexPayload, videos: Sequence[Video]
 ) -> tuple[Index, dict[str, object]]:
-    from stages.index.core import Annotations, build_index
+    from stages.index.core import build_index
     from stages.index.keyframes import OutsideError
-    from stages.lib.annotations.ava_csv import read_exclusions
-    from stages.lib.annotations.video_list import read_annotations
 
     if args.labelmap is None:
         raise StageError("no class list is given", "--labelmap", "give the pbtxt of the evaluated classes")
     labels = read_label_map(args.labelmap)
-    files, excluded = split_files(args.annotations, "annotations"), split_files(args.excluded, "excluded")
-    parts = {}
-    for split, path in files.items():
-        gone = read_exclusions(excluded[split]) if split in excluded else set()
-        gone = {(video, microseconds_to_milliseconds(us)) for video, us in gone}
-        if is_empty(path):
-            _log.info("%s: no annotations of split %s", path, split)
-            continue
-        truth, read = read_annotations(path, labels)
-        _log.info("%s: %s", path, ", ".join(f"{name} {count}" for name, count in vars(read).items() if count))
-        parts[split] = Annotations(truth, frozenset(gone))
+    parts = read_splits(args.annotations, args.excluded, labels)
     try:
         index, counts = build_index(videos, parts, _classes(labels, payload, args.labelmap), payload.format)
     except OutsideError as fault:
         raise StageError(
             fault.what,
-            _line_of(files.values(), fault.video, fault.ms),
+            _line_of(split_files(args.annotations, "annotations").values(), fault.video, fault.ms),
             "correct the time, or the sheet's start of that video",
         ) from None
     return index, {

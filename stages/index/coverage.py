@@ -1,157 +1,171 @@
-"""What became of every video of a data set: one line each, from the decode artifacts of its shards.
+"""What became of every annotated video and of every class's boxes, and the truth of the keyframes without frames.
 
-Columns: video, name, split, status, reason, width, height, rate (Hz), duration (s), keyframes, usable. Name and split come
-from the index artifacts, where these are given; annotated videos that no shard lists follow when the csv files are given.
+V videos, K keyframes, N boxes, A classes.
 """
 
 from __future__ import annotations
 
-import argparse
-import logging
-from collections import Counter
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from stages.index.split_files import split_files
-from stages.lib.artifacts.reader import Artifact, open_artifact
-from stages.lib.artifacts.schemas import DECODE, INDEX
-from stages.lib.artifacts.tables import Index, Keyframes
-from stages.lib.cli import parse, run_stage, stage_parser
-from stages.lib.config.payloads import IndexPayload
-from stages.lib.errors import StageError
-from stages.lib.files import is_empty, write_text
+from stages.index.core import Annotations, build_index
+from stages.index.sheet import ava_sheet, kinetics_sheet
+from stages.lib.artifacts.reader import Artifact
+from stages.lib.artifacts.shards import merge_index, take_index
+from stages.lib.artifacts.tables import ROLE_EVAL, ROLE_EXCLUDED, ROLE_TRAIN, Classes, Index, Keyframes
+
+MISSING: Final = "missing"
+REASONS: Final = (MISSING, "broken", "cut off", "too short")
+"""States of videos that cost keyframes."""
 
 
 class Fate(NamedTuple):
-    """One video's line."""
+    """One file of an annotated video: its state and why, its rate in Hz measured and as claimed, its length in seconds.
+
+    `usable` of its keyframes have a whole window of frames.
+    """
 
     video: str
     name: str
     split: str
-    status: str
+    start: float
+    state: str
     reason: str
     width: int
     height: int
     rate: float
+    claimed_rate: float
     duration: float
     keyframes: int
     usable: int
 
-
-_log = logging.getLogger("acarflow")
-HEADER: Final = "\t".join(Fate._fields)
-
-
-def main(argv: Sequence[str]) -> int:
-    """Command line; returns the exit code."""
-    parser = stage_parser("index coverage", __doc__)
-    parser.add_argument(
-        "--decode", type=Path, nargs="+", required=True, help="decode artifacts of all shards"
-    )
-    parser.add_argument(
-        "--index", type=Path, nargs="*", default=[], help="index artifacts of the same shards, same order"
-    )
-    parser.add_argument(
-        "--annotations", nargs="*", default=[], metavar="SPLIT=CSV", help="official csv per split"
-    )
-    parser.add_argument("--out", type=Path, required=True, help="tsv to write")
-    return run_stage("index", IndexPayload, parse(parser, argv), _work)
+    @property
+    def lost(self) -> int:
+        """Keyframes without a whole window of frames."""
+        return self.keyframes - self.usable
 
 
-def _work(args: argparse.Namespace, payload: IndexPayload, text: str) -> dict[str, object]:
-    if args.index and len(args.index) != len(args.decode):
-        raise StageError(
-            f"{len(args.index)} index for {len(args.decode)} decode files", "--index", "give one per shard"
-        )
-    fates: list[Fate] = []
-    for number, path in enumerate(args.decode):
-        with open_artifact(path, DECODE) as artifact:
-            index = _index(args.index[number], artifact) if args.index else None
-            fates += shard_fates(artifact, index)
-    fates += _unlisted(args.annotations, {fate.video for fate in fates})
-    fates.sort()
-    write_text(args.out, coverage_text(fates))
-    counts = Counter(fate.status for fate in fates)
-    lost = [fate for fate in fates if fate.usable < fate.keyframes]
-    for fate in lost:
-        where = f"{fate.name}: {fate.keyframes - fate.usable} of {fate.keyframes} keyframes lost"
-        _log.info("%s (%s: %s)", where, fate.status, fate.reason)
-    return {
-        "videos": len(fates),
-        **dict(sorted(counts.items())),
-        "keyframes": sum(fate.keyframes for fate in fates),
-        "of them lost": sum(fate.keyframes - fate.usable for fate in lost),
+class ClassLoss(NamedTuple):
+    """How many labelled boxes of a class a split has, how many are lost, and in videos of which state."""
+
+    split: str
+    id: int
+    name: str
+    boxes: int
+    lost: int
+    missing: int
+    broken: int
+    cut_off: int
+    too_short: int
+
+
+def shard_fates(decode: Artifact, index: Index) -> list[Fate]:
+    """What became of the files of one shard."""
+    n = len(index.keyframes.video_ids)
+    total = np.bincount(index.keyframes.video, minlength=n)
+    whole = np.bincount(index.keyframes.video[~lost_rows(decode)], minlength=n)
+    columns = {
+        name: decode.read(f"videos/{name}").tolist() for name in ("reason", "size", "rate", "duration")
     }
-
-
-def shard_fates(decode: Artifact, index: Index | None) -> list[Fate]:
-    """The lines of one shard."""
-    keyframes = Keyframes.read(decode)
-    n = len(keyframes.video_ids)
-    total = np.bincount(keyframes.video, minlength=n)
-    whole = np.bincount(keyframes.video[np.diff(decode.read("key/offsets")) > 0], minlength=n)
+    claimed = decode.read("videos/claimed_rate").tolist() if "videos/claimed_rate" in decode else n * [0.0]
     return [
         Fate(
-            video,
-            name,
-            split,
-            status,
-            reason,
-            int(width),
-            int(height),
-            float(rate),
-            float(duration),
-            int(count),
-            int(good),
+            video=index.keyframes.video_ids[v],
+            name=index.name[v],
+            split=index.split[v],
+            start=float(index.start[v]),
+            state=state,
+            reason=columns["reason"][v],
+            width=columns["size"][v][0],
+            height=columns["size"][v][1],
+            rate=columns["rate"][v],
+            claimed_rate=claimed[v],
+            duration=columns["duration"][v],
+            keyframes=int(total[v]),
+            usable=int(whole[v]),
         )
-        for video, name, split, status, reason, (width, height), rate, duration, count, good in zip(
-            keyframes.video_ids,
-            index.name if index else keyframes.video_ids,
-            index.split if index else [""] * n,
-            decode.read("videos/status"),
-            decode.read("videos/reason"),
-            decode.read("videos/size"),
-            decode.read("videos/rate"),
-            decode.read("videos/duration"),
-            total,
-            whole,
-            strict=True,
-        )
+        for v, state in enumerate(states_of(decode))
     ]
 
 
-def coverage_text(fates: Sequence[Fate]) -> str:
-    """The table as tab-separated text; tabs and newlines in names become spaces."""
-    lines = [HEADER]
-    for fate in fates:
-        cells = [f"{cell:.3f}" if isinstance(cell, float) else " ".join(str(cell).split()) for cell in fate]
-        lines.append("\t".join(cells))
-    return "\n".join(lines) + "\n"
+def states_of(decode: Artifact) -> list[str]:
+    """The state of each video of a shard; its status in files that are older than states."""
+    states: list[str] = decode.read("videos/state" if "videos/state" in decode else "videos/status").tolist()
+    return states
 
 
-def _index(path: Path, decode: Artifact) -> Index:
-    with open_artifact(path, INDEX) as artifact:
-        index = Index.read(artifact)
-    index.keyframes.require_same(Keyframes.read(decode), str(path), str(decode.path))
+def lost_rows(decode: Artifact) -> NDArray[np.bool_]:
+    """Which keyframes of a shard have no whole window of frames, (K,)."""
+    return np.diff(decode.read("key/offsets")) == 0
+
+
+def unlisted_index(
+    parts: Mapping[str, Annotations], listed: set[str], classes: Classes, dialect: str
+) -> Index:
+    """Keyframes and truth of the annotated videos that no sheet lists, as if it listed them without a file."""
+    truths = {split: part.truth for split, part in parts.items()}
+    rows = ava_sheet([], truths, 0.0) if dialect == "ava" else kinetics_sheet([], truths)
+    videos = [row for row in rows if row.video not in listed]
+    index, _ = build_index(videos, parts, classes, dialect)
     return index
 
 
-def _unlisted(pairs: Sequence[str], listed: set[str]) -> list[Fate]:
-    """Annotated videos that stand in no shard: the sheet does not know them."""
-    from stages.lib.annotations.video_list import read_annotations
+def unlisted_fates(index: Index) -> list[Fate]:
+    """A line for each of those videos; a video is one, however many clips its keyframes would need."""
+    keyframes = index.keyframes
+    counts: dict[tuple[str, str], int] = {}
+    for video, count in enumerate(np.bincount(keyframes.video, minlength=len(keyframes.video_ids)).tolist()):
+        key = (keyframes.video_ids[video], index.split[video])
+        counts[key] = counts.get(key, 0) + count
+    return [
+        Fate(video, video, split, 0.0, MISSING, "not in the sheet", 0, 0, 0.0, 0.0, 0.0, count, 0)
+        for (video, split), count in counts.items()
+    ]
 
-    fates = []
-    for split, path in split_files(pairs, "annotations").items():
-        if is_empty(path):
-            continue
-        truth, _ = read_annotations(path)
-        counts = np.bincount(truth.key_video, minlength=len(truth.videos))
-        for video, count in zip(truth.videos, counts.tolist(), strict=True):
-            if video not in listed:
-                fates.append(
-                    Fate(video, video, split, "missing", "not in the sheet", 0, 0, 0.0, 0.0, count, 0)
-                )
-    return fates
+
+def lost_index(shards: Sequence[Index], lost: Sequence[NDArray[np.bool_]], unlisted: Index) -> Index:
+    """The lost keyframes of all shards, and all those of the unlisted videos, with roles and truth."""
+    parts = [take_index(shard, np.flatnonzero(gone)) for shard, gone in zip(shards, lost, strict=True)]
+    return merge_index([*parts, unlisted], "lost keyframes")
+
+
+def class_losses(
+    shards: Sequence[Index],
+    lost: Sequence[NDArray[np.bool_]],
+    states: Sequence[Sequence[str]],
+    unlisted: Index,
+) -> list[ClassLoss]:
+    """Boxes of each class in each split on keyframes that are trained on or evaluated, and those that are lost."""
+    indexes = [*shards, unlisted]
+    gone = [*lost, np.ones(len(unlisted.keyframes), dtype=bool)]
+    named = [*states, [MISSING] * len(unlisted.keyframes.video_ids)]
+    classes = unlisted.classes
+    counts: dict[str, NDArray[np.int64]] = {}
+    for index, lost_K, state_V in zip(indexes, gone, named, strict=True):
+        kinds = np.array([2 + REASONS.index(s) if s in REASONS else -1 for s in state_V], np.int64)
+        owner = index.truth().keyframe_of()
+        video = index.keyframes.video[owner]
+        roles = index.roles[owner]
+        counted = ((roles & (ROLE_TRAIN | ROLE_EVAL)) > 0) & ((roles & ROLE_EXCLUDED) == 0)
+        of_split = np.array(index.split, dtype=object)[video]
+        for split in sorted(set(index.split)):
+            mine = counted & (of_split == split)
+            table = counts.setdefault(split, np.zeros((2 + len(REASONS), len(classes.ids)), np.int64))
+            table[0] += index.truth_labels[mine].sum(axis=0, dtype=np.int64)
+            table[1] += index.truth_labels[mine & lost_K[owner]].sum(axis=0, dtype=np.int64)
+            for kind in range(2, 2 + len(REASONS)):
+                rows = mine & lost_K[owner] & (kinds[video] == kind)
+                table[kind] += index.truth_labels[rows].sum(axis=0, dtype=np.int64)
+    return [
+        ClassLoss(split, number, name, *table[:, column].tolist())
+        for split, table in sorted(counts.items())
+        for column, (number, name) in enumerate(zip(classes.ids, classes.names, strict=True))
+    ]
+
+
+def same_keyframes(index: Index, decode: Artifact, here: str) -> None:
+    """StageError unless the two artifacts speak of the same keyframes."""
+    index.keyframes.require_same(Keyframes.read(decode), here, str(decode.path))

@@ -2,7 +2,8 @@
 
 One self-contained html page and the main table as text:
   python -m stages.report --config C.json --metrics NAME=FILE... [--persons FILE] [--histories NAME=FILE...]
-      [--coverage DATASET=FILE...] [--benchmarks DIR] [--results DIR] [--weights FILE] [--configuration FILE]
+      [--coverage DATASET=FILE... --coverage-classes DATASET=FILE...] [--benchmarks DIR] [--results DIR]
+      [--weights FILE] [--configuration FILE]
       [--index DATASET=FILE... --decode DATASET=FILE... --scores DATASET=FILE...] [--attention DATASET=FILE...]
       --out-dir DIR
 Where the relations of a few people look, for that page (--attention DATASET=FILE):

@@ -28,7 +28,7 @@ from stages.report.looks import CAPTION, Look, look_card
 from stages.report.metrics import Model
 from stages.report.pictures import Picture, card
 from stages.report.sheets import Shot
-from stages.report.tables import Grid, bank_statement, box_table, main_table, view_table
+from stages.report.tables import Grid, bank_statement, box_table, main_table, missing_table, view_table
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class Material:
     histories: Mapping[str, Any] = field(default_factory=dict)
     weights: Mapping[str, Any] = field(default_factory=dict)
     coverage: Mapping[str, Sequence[Mapping[str, str]]] = field(default_factory=dict)
+    class_coverage: Mapping[str, Sequence[Mapping[str, str]]] = field(default_factory=dict)
     costs: Sequence[Cost] = ()
     pictures: Sequence[Picture] = ()
     errors: Mapping[str, Any] = field(default_factory=dict)
@@ -93,6 +94,8 @@ def plain_tables(material: Material) -> str:
     for split in _splits(material):
         grid = main_table(_scored(material.models, split), split)
         parts.append(f"{grid.text()}\n{grid.caption}\n")
+        missing = missing_table(_scored(material.models, split), split)
+        parts += [f"{missing.text()}\n{missing.caption}\n"] if missing else []
         statement = bank_statement(material.models, split, *material.bank)
         parts += [f"{statement}\n"] if statement else []
     return "\n".join(parts)
@@ -116,6 +119,8 @@ def _results(material: Material) -> str:
     parts = []
     for split in _splits(material):
         parts += [f"<h3>Split {esc(split)}</h3>", _html(main_table(_scored(material.models, split), split))]
+        missing = missing_table(_scored(material.models, split), split)
+        parts += [_html(missing)] if missing else []
         statement = bank_statement(material.models, split, *material.bank)
         parts += [paragraph(statement, "finding")] if statement else []
     if len(parts) and len(_splits(material)) > 1:
@@ -198,7 +203,7 @@ def _training(material: Material) -> str:
 
 
 def _coverage(material: Material) -> str:
-    videos = coverage_html(material.coverage) if material.coverage else ""
+    videos = coverage_html(material.coverage, material.class_coverage) if material.coverage else ""
     return videos + skipped_clips_html(material.histories)
 
 

@@ -1,60 +1,103 @@
-"""Which videos were read and which were not: from the merged coverage tables, and from the pre-training's history."""
+"""Which videos were read and which were not, and what that costs each class; and the clips that pre-training skipped."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from stages.lib.errors import StageError
-from stages.report.html import paragraph, table
+from stages.report.html import details, paragraph, percent, table
 
 Rows = Sequence[Mapping[str, str]]
+LONGEST: Final = 300
+"""Most videos that are listed one by one."""
+_LOSSES: Final = ("boxes", "lost", "missing", "broken", "cut_off", "too_short")
 
 
-def read_coverage(path: Path) -> list[dict[str, str]]:
-    """The rows of a coverage tsv; StageError when it has no column `status`."""
+def read_coverage(path: Path, column: str = "state") -> list[dict[str, str]]:
+    """The rows of a csv of index coverage; StageError when it has not the column by which it is known."""
     try:
         with path.open(newline="", encoding="utf-8") as handle:
-            reader = csv.DictReader(handle, delimiter="\t")
+            reader = csv.DictReader(handle)
             rows = [{key: value or "" for key, value in row.items() if key} for row in reader]
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise StageError(f"cannot read the coverage ({error})", str(path), "re-run index coverage") from None
-    if reader.fieldnames is None or "status" not in reader.fieldnames:
-        raise StageError("no column status", str(path), "give a table of index coverage")
+    if reader.fieldnames is None or column not in reader.fieldnames:
+        raise StageError(f"no column {column}", str(path), "give a table of index coverage")
     return rows
 
 
-def coverage_html(tables: Mapping[str, Rows]) -> str:
-    """Counts per data set, split and status; then every video of which something is missing, with its reason."""
+def coverage_html(tables: Mapping[str, Rows], classes: Mapping[str, Rows]) -> str:
+    """Videos by data set, split and state; labelled boxes that are lost, by split and class; videos that lack something."""
     groups: dict[tuple[str, str, str], list[Mapping[str, str]]] = {}
     for dataset, rows in tables.items():
         for row in rows:
-            groups.setdefault((dataset, row.get("split", ""), row["status"]), []).append(row)
+            groups.setdefault((dataset, row.get("split", ""), row["state"]), []).append(row)
     counted = [
-        (dataset, split or "–", status, len(rows), _sum(rows, "keyframes"), sum(map(lost_keyframes, rows)))
-        for (dataset, split, status), rows in sorted(groups.items())
+        (dataset, split or "–", state, len(rows), _sum(rows, "keyframes"), sum(map(lost_keyframes, rows)))
+        for (dataset, split, state), rows in sorted(groups.items())
     ]
     body = table(
-        ("data set", "split", "status", "videos", "keyframes", "of them lost"),
+        ("data set", "split", "state", "videos", "keyframes", "of them lost"),
         counted,
-        "Videos by data set, split and status.",
+        "Videos by data set, split and state.",
     )
     lacking = [
-        _cells(dataset, row)
+        (dataset, row)
         for dataset, rows in tables.items()
         for row in rows
-        if row["status"] != "ok" or row.get("reason") or lost_keyframes(row)
+        if row["state"] != "ok" or row.get("reason") or lost_keyframes(row)
     ]
     if not lacking:
         return body + paragraph("Every video was read whole; no keyframe was lost.", "note")
+    return body + _classes_html(classes) + _videos_html(lacking)
+
+
+def _videos_html(lacking: Sequence[tuple[str, Mapping[str, str]]]) -> str:
+    """The videos that lost most, each with its reason."""
+    shown = sorted(lacking, key=lambda pair: -lost_keyframes(pair[1]))[:LONGEST]
+    more = f" {len(lacking) - LONGEST} more stand in videos.csv." if len(lacking) > LONGEST else ""
     caption = (
-        "Videos that were skipped, or of which something is missing. Lost keyframes have no predictions: "
-        "the people on them count as missed."
+        "Videos that were skipped, or of which something is missing. Lost keyframes are left out of training, and have no "
+        f"predictions; evaluate.missing says how the people on them count.{more}"
     )
-    head = ("data set", "video", "split", "status", "keyframes", "of them lost", "reason")
-    return body + table(head, lacking, caption)
+    head = ("data set", "video", "split", "state", "keyframes", "of them lost", "reason")
+    return table(head, [_cells(dataset, row) for dataset, row in shown], caption)
+
+
+def _classes_html(classes: Mapping[str, Rows]) -> str:
+    """Labelled boxes on lost keyframes: sums of each data set and split, then the classes that lost any; none: nothing."""
+    splits: dict[tuple[str, str], list[Mapping[str, str]]] = {}
+    for dataset, rows in classes.items():
+        for row in rows:
+            splits.setdefault((dataset, row["split"]), []).append(row)
+    lossy = {key: rows for key, rows in splits.items() if _sum(rows, "lost")}
+    if not lossy:
+        return ""
+    sums = [(*key, *_losses({name: _sum(rows, name) for name in _LOSSES})) for key, rows in lossy.items()]
+    single = [
+        (*key, row["name"], *_losses({name: int(row[name]) for name in _LOSSES}))
+        for key, rows in lossy.items()
+        for row in rows
+        if int(row["lost"])
+    ]
+    why = ("labels", "lost", "lost, %", "video missing", "broken", "cut off", "too short")
+    total = table(
+        ("data set", "split", *why), sums, "Labels (a box and its class) on lost keyframes, by state."
+    )
+    by_class = table(
+        ("data set", "split", "class", *why),
+        single,
+        "The same by class; classes that lost none are left out.",
+    )
+    return total + details("Lost labels by class", by_class)
+
+
+def _losses(counts: Mapping[str, int]) -> tuple[str | int, ...]:
+    share = percent(counts["lost"] / counts["boxes"])
+    return counts["boxes"], counts["lost"], share, *(counts[name] for name in _LOSSES[2:])
 
 
 def lost_keyframes(row: Mapping[str, str]) -> int:
@@ -65,7 +108,7 @@ def lost_keyframes(row: Mapping[str, str]) -> int:
 def _cells(dataset: str, row: Mapping[str, str]) -> tuple[str | int, ...]:
     name = row.get("name") or row.get("video", "")
     split, reason = row.get("split", ""), row.get("reason", "")
-    return dataset, name, split, row["status"], int(row.get("keyframes") or 0), lost_keyframes(row), reason
+    return dataset, name, split, row["state"], int(row.get("keyframes") or 0), lost_keyframes(row), reason
 
 
 def _sum(rows: Rows, column: str) -> int:

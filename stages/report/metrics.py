@@ -89,6 +89,12 @@ class Model:
                 values.append(float(value))
         return _value(values)
 
+    def missing_ap(self, split: str, boxset: str, views: str, way: str) -> Value | None:
+        """mAP of the union with missing keyframes counted in one way; None where that is not known."""
+        tables = [self.table(split, boxset, views, UNION, seed) or {} for seed in range(len(self.seeds))]
+        found = [table["missing"]["mAP"][way] for table in tables if "missing" in table]
+        return _value([float(value) for value in found if value is not None])
+
     def class_ap(
         self, split: str, boxset: str, views: str, class_id: int, dataset: str = UNION
     ) -> Value | None:

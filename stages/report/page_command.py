@@ -41,7 +41,8 @@ _FILES = (
         "metrics.json of evaluate; several files of one NAME are its seeds; order of the rows",
     ),
     ("--histories", "NAME", "history.json of a training; `train/acar` and `train/linear` share a chart"),
-    ("--coverage", "DATASET", "tables of index coverage"),
+    ("--coverage", "DATASET", "videos.csv of index coverage"),
+    ("--coverage-classes", "DATASET", "classes.csv of index coverage"),
     ("--index", "DATASET", "files of index (pictures)"),
     ("--decode", "DATASET", "files of decode (pictures)"),
     ("--scores", "DATASET", "files of predict or ensemble whose answers are shown (pictures)"),
@@ -88,10 +89,8 @@ def _work(args: argparse.Namespace, payload: ReportPayload, text: str) -> dict[s
         persons=persons if isinstance(persons, dict) else {},
         histories=histories,
         weights=_json(args.weights) if args.weights else {},
-        coverage={
-            name: [row for path in paths for row in read_coverage(path)]
-            for name, paths in by_name(args.coverage).items()
-        },
+        coverage={name: read_coverage(path) for name, path in args.coverage},
+        class_coverage={name: read_coverage(path, "lost") for name, path in args.coverage_classes},
         costs=stage_costs(args.benchmarks, args.results, list(VERSIONS), _configuration(args.configuration)),
         pictures=_pictures(args, payload.report),
         errors=errors,
@@ -136,7 +135,7 @@ def _origins(args: argparse.Namespace) -> list[tuple[str, str]]:
                 with open_artifact(path) as artifact:
                     marks.append(artifact.fingerprint)
             found.append((f"{flag} {name} ({len(paths)} files)", joint_fingerprint(marks)))
-    for flag in ("metrics", "histories", "coverage"):
+    for flag in ("metrics", "histories", "coverage", "coverage_classes"):
         found += [(f"{flag} {name}", file_sha(path)) for name, path in getattr(args, flag)]
     found += [
         (path.name, file_sha(path)) for path in (args.persons, args.errors, args.weights, args.config) if path

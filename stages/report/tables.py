@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from stages.report.metrics import DETECTED, TRUTH, UNION, Model, Value, kinds_of, note_on
 
@@ -59,6 +59,25 @@ def main_table(models: Sequence[Model], split: str) -> Grid:
         f"{note_on(models[0], split, DETECTED, models[0].views(split)[0])}; detected boxes. {_seeds(models)}"
     )
     return _grid(head, rows, caption)
+
+
+def missing_table(models: Sequence[Model], split: str) -> Grid | None:
+    """mAP of the union where keyframes without frames count as misses and where they are ignored; None where none lacks."""
+    rows, found = [], dict[str, Any]()
+    for model in models:
+        choice = model.views(split)[0]
+        found = (model.table(split, DETECTED, choice) or {}).get("missing") or found
+        values = [model.missing_ap(split, DETECTED, choice, way) for way in ("count-as-miss", "ignore")]
+        if any(values):
+            rows.append((f"{model.name} ({_views_text(model, choice)})", values))
+    if not found.get("keyframes"):
+        return None
+    caption = (
+        f"{note_on(models[0], split, DETECTED, models[0].views(split)[0], short=True)}; pool {UNION}. Of "
+        f"{found['keyframes']:,} keyframes with {found['labels']:,} labels the video or its frames are missing. In the other "
+        f"tables they are counted as evaluate.missing says: {found['counted']}."
+    )
+    return _grid(("missing keyframes", "count as misses", "are ignored"), rows, caption)
 
 
 def box_table(models: Sequence[Model], split: str) -> Grid:

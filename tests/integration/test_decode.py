@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import os
@@ -19,7 +20,8 @@ from stages.decode.__main__ import main
 from stages.index.__main__ import main as index_main
 from stages.lib.artifacts.frames import FrameReader
 from stages.lib.artifacts.reader import open_artifact
-from stages.lib.artifacts.schemas import DECODE
+from stages.lib.artifacts.schemas import DECODE, INDEX
+from stages.lib.artifacts.tables import Index
 from stages.lib.config.sheets import Video, manifest_text
 from stages.lib.config.versions import VERSIONS
 from stages.lib.video.sampling import centre_frames, clip_windows
@@ -35,7 +37,7 @@ def settings(folder: Path, *, own: bool = False, limit: float = 0.2, rate: float
     kind = "videos" if own else "ava"
     index = {"version": VERSIONS["index"], "format": kind, "keyframes_every": 1.0}
     decode = {
-        "version": 1,
+        "version": VERSIONS["decode"],
         "decode": {"rate": rate, "short_side": 340, "max_bad_fraction": limit},
         "samplings": [{"fast_frames": 8, "stride": 2}],
         "keyframes_every": 1.0 if own else None,
@@ -136,42 +138,63 @@ def test_keyframes_after_the_end_are_counted_and_listed(
     log = capsys.readouterr().err
     assert f"short.mp4: ok: {said}" in log
     assert "with a reason 1, keyframes 7, of them unusable 4" in log
-    words = ["coverage", "--config", str(tmp_path / "index.json"), "--decode", str(tmp_path / "decode.h5")]
-    assert index_main([*words, "--out", str(tmp_path / "coverage.tsv")]) == 0
+    table = coverage(tmp_path)
     log = capsys.readouterr().err
-    assert f"short: 4 of 7 keyframes lost (ok: {said})" in log
+    assert f"short.mp4: 4 of 7 keyframes lost (too short: {said})" in log
     assert "keyframes 7, of them lost 4" in log
-    page = coverage_html({"d": read_coverage(tmp_path / "coverage.tsv")})
+    assert table["short"]["state"] == "too short"
+    page = coverage_html({"d": read_coverage(tmp_path / "videos.csv")}, {})
     assert said in page and "read whole" not in page
 
 
+def coverage(folder: Path, **annotations: str) -> dict[str, dict[str, str]]:
+    """Rows by video id of what index coverage says about the shard in a folder, with csv files of this text."""
+    words = ["coverage", "--config", str(folder / "index.json"), "--out-dir", str(folder)]
+    words += ["--decode", str(folder / "decode.h5"), "--index", str(folder / "index.h5")]
+    if annotations:
+        for split, text in annotations.items():
+            (folder / f"{split}-coverage.csv").write_text(text)
+        files = [f"{split}={folder / f'{split}-coverage.csv'}" for split in annotations]
+        words += ["--labelmap", str(folder / "map.pbtxt"), "--annotations", *files]
+    assert index_main(words) == 0
+    with (folder / "videos.csv").open(newline="") as handle:
+        return {row["video"]: row for row in csv.DictReader(handle)}
+
+
 def check_coverage(folder: Path) -> None:
-    (folder / "more.csv").write_text("nowhere,0003\n")
-    (folder / "none.csv").touch()
-    words = ["coverage", "--config", str(folder / "index.json"), "--decode", str(folder / "decode.h5")]
-    extra = ["--index", str(folder / "index.h5"), "--annotations", f"val={folder / 'more.csv'}"]
-    extra.append(f"test={folder / 'none.csv'}")
-    assert index_main([*words, *extra, "--out", str(folder / "coverage.tsv")]) == 0
-    header, *lines = [line.split("\t") for line in (folder / "coverage.tsv").read_text().splitlines()]
-    table = {line[0]: dict(zip(header, line, strict=True)) for line in lines}
-    assert len(table) == 9
+    more = "nowhere,0003\nnowhere,0004,0.1,0.1,0.5,0.9,12,0\n"
+    table = coverage(folder, val=(folder / "val.csv").read_text() + more, test="")
+    assert {video: row["state"] for video, row in table.items()} == {
+        "-5KQ66BBWC4": "ok",
+        "__cut": "ok",
+        "absent": "missing",
+        "empty": "broken",
+        "nowhere": "missing",
+        "sound": "broken",
+        "text": "broken",
+        "unlisted": "missing",
+        "zz": "ok",
+    }
     good = table["-5KQ66BBWC4"]
-    assert [
-        good[key] for key in ("name", "split", "status", "width", "rate", "duration", "keyframes", "usable")
-    ] == [
-        "good.mp4",
-        "val",
-        "ok",
-        "64",
-        "25.000",
-        "4.000",
-        "3",
-        "3",
-    ]
+    fields = ["name", "split", "width", "rate", "claimed_rate", "duration", "keyframes", "usable"]
+    assert [good[key] for key in fields] == ["good.mp4", "val", "64", "25.000", "25.000", "4.000", "3", "3"]
     assert table["text"]["usable"] == "0"
     assert table["nowhere"]["reason"] == "not in the sheet"
-    assert index_main([*words, "--out", str(folder / "plain.tsv")]) == 0
-    assert len((folder / "plain.tsv").read_text().splitlines()) == 9
+    with (folder / "classes.csv").open(newline="") as handle:
+        (stand,) = csv.DictReader(handle)
+    assert stand == {
+        "split": "val", "id": "12", "name": "stand", "boxes": "25", "lost": "16",
+        "missing": "7", "broken": "9", "cut_off": "0", "too_short": "0",
+    }  # fmt: skip
+    with open_artifact(folder / "lost.h5", INDEX) as artifact:
+        artifact.verify()
+        lost = Index.read(artifact)
+    bad = ("absent", "empty", "sound", "text", "unlisted")
+    expected = [(video, 1000 * second) for video in bad for second in (1, 2, 3)]
+    assert lost.keyframes.keys() == sorted([*expected, ("nowhere", 3000), ("nowhere", 4000)])
+    assert len(lost.truth_boxes) == 16 and set(lost.split) == {"val"}
+    assert (folder / "lost.csv").read_text().splitlines()[0] == "absent,1.000"
+    assert len(coverage(folder)) == 8
 
 
 def test_too_many_bad_files_are_refused_with_their_names(

@@ -80,6 +80,8 @@ def names(stage: str, given: dict[str, list[str]]) -> list[str]:
             "per_class.csv",
             *(f"submission-{split}.csv" for split in given["--splits"]),
         ]
+    if stage == "index":
+        return ["videos.csv", "classes.csv", "lost.h5", "lost.csv"]
     return ["report.html", "table.txt", "detections.csv"]
 
 

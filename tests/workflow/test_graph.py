@@ -64,6 +64,9 @@ def test_errors_are_explained_of_the_model_that_is_shown(tmp_path: Path) -> None
     (job,) = [job["words"] for job in flow.jobs() if job["words"][:1] == ["errors"]]
     assert (values(job, "--name"), values(job, "--views")) == (["all"], ["all"])
     assert values(job, "--out") == ["results/playground/evaluate/all/errors.json"]
+    assert values(job, "--lost") == [
+        f"{name}=results/playground/coverage/{name}/lost.h5" for name in read_config("playground")["datasets"]
+    ], "what has no frames is known from coverage"
     head = "results/playground/evaluate/acar/seed0/errors.json"
     assert flow.counts(head)["errors"] == 1 and "evaluate" not in flow.counts(head)
 

@@ -10,6 +10,7 @@ rule evaluate:
         config="<results>/config/evaluate/all.json",
         index=shards_of("index", CONFIG.annotated),
         scores=lambda wildcards: scores(wildcards.model),
+        lost=[path for _, path in coverage_files("lost.h5")],
         annotations=[path for dataset in CONFIG.annotated for path in annotation_files(dataset)],
         kinds=lambda wildcards: kinds_files(),
     output:
@@ -32,6 +33,7 @@ rule evaluate:
         sha=lambda wildcards: text_sha(settings("evaluate", "all")),
         index=named("index", CONFIG.annotated),
         scores=lambda wildcards: score_flags(wildcards.model),
+        lost=[f"{dataset}={path}" for dataset, path in coverage_files("lost.h5")],
         views=lambda wildcards: view_choices(wildcards.model),
         annotations=evaluated_annotations(),
         kinds=optional("--kinds", KINDS),
@@ -44,6 +46,7 @@ rule evaluate:
         " --refusal {log:q}.refused"
         " --index {params.index:q}"
         " {params.scores:q}"
+        " --lost {params.lost:q}"
         " --views {params.views:q}"
         " --boxsets detected truth"
         " --splits {params.splits:q}"
@@ -60,6 +63,7 @@ rule errors:
         config="<results>/config/evaluate/all.json",
         index=shards_of("index", CONFIG.annotated),
         scores=lambda wildcards: scores(wildcards.model),
+        lost=[path for _, path in coverage_files("lost.h5")],
         kinds=lambda wildcards: kinds_files(),
     output:
         "<results>/evaluate/{model}/errors.json",
@@ -79,6 +83,7 @@ rule errors:
         sha=lambda wildcards: text_sha(settings("evaluate", "all")),
         index=named("index", CONFIG.annotated),
         scores=lambda wildcards: score_flags(wildcards.model),
+        lost=[f"{dataset}={path}" for dataset, path in coverage_files("lost.h5")],
         views=lambda wildcards: view_choices(wildcards.model)[-1],
         kinds=optional("--kinds", KINDS),
         splits=EVALUATED,
@@ -89,6 +94,7 @@ rule errors:
         " --refusal {log:q}.refused"
         " --index {params.index:q}"
         " {params.scores:q}"
+        " --lost {params.lost:q}"
         " --views {params.views:q}"
         " --splits {params.splits:q}"
         " {params.kinds:q}"

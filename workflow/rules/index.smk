@@ -1,6 +1,7 @@
 """index: reads the official csv files of a shard; keyframes with their roles, and ground truth.
 
-coverage merges what became of the videos into one small table that only the report reads.
+coverage tells what became of every video and of every class's boxes; evaluate learns from it which keyframes have no frames.
+No shard waits for it.
 """
 
 
@@ -38,14 +39,17 @@ rule index:
 
 
 rule coverage:
-    """Every video of a data set: used, skipped and why."""
+    """Every annotated video of a data set, used or not and why; boxes per class; the keyframes without frames."""
     input:
         config="<results>/config/index/{dataset}.json",
         index=lambda wildcards: shards_of("index", [wildcards.dataset]),
         decode=lambda wildcards: shards_of("decode", [wildcards.dataset]),
         annotations=lambda wildcards: annotation_files(wildcards.dataset),
     output:
-        "<results>/coverage/{dataset}.tsv",
+        videos="<results>/coverage/{dataset}/videos.csv",
+        classes="<results>/coverage/{dataset}/classes.csv",
+        lost="<results>/coverage/{dataset}/lost.h5",
+        list="<results>/coverage/{dataset}/lost.csv",
     log:
         "<logs>/coverage/{dataset}.log",
     benchmark:
@@ -58,7 +62,8 @@ rule coverage:
         runtime=growing(30),
     params:
         sha=sha("index", "dataset"),
-        annotations=lambda wildcards: listed("--annotations", SOURCES[wildcards.dataset].annotations),
+        annotations=lambda wildcards: annotation_flags(wildcards.dataset),
+        folder=lambda wildcards, output: str(Path(output[0]).parent),
     shell:
         "python -m stages.index coverage"
         " --config {input.config:q}"
@@ -67,5 +72,5 @@ rule coverage:
         " --decode {input.decode:q}"
         " --index {input.index:q}"
         " {params.annotations:q}"
-        " --out {output:q}"
+        " --out-dir {params.folder:q}"
         " > {log:q} 2>&1"

@@ -235,6 +235,11 @@ def scores(model):
     return [words.partition("=")[2] for words in score_flags(model)[1:]]
 
 
+def coverage_files(name):
+    """(data set, file) of what became of the annotated videos: a file of the rule coverage for each data set."""
+    return [(dataset, f"{RESULTS}/coverage/{dataset}/{name}") for dataset in CONFIG.annotated]
+
+
 def score_flags(model):
     """--predictions or --scores, and DATASET=FILE for each file."""
     if model not in CONFIG.ensembles:

@@ -56,7 +56,7 @@ rule report:
         metrics=[path for _, path in metrics()],
         persons="<results>/evaluate/persons.json",
         histories=[path for _, path in histories()],
-        coverage=expand("<results>/coverage/{dataset}.tsv", dataset=CONFIG.annotated),
+        coverage=[path for _, path in coverage_files("videos.csv") + coverage_files("classes.csv")],
         index=shards_of("index", CONFIG.annotated),
         decode=shards_of("decode", CONFIG.annotated),
         scores=scores(SHOWN),
@@ -88,7 +88,8 @@ rule report:
         sha=lambda wildcards: text_sha(settings("report", "all")),
         metrics=[f"{name}={path}" for name, path in metrics()],
         histories=lambda wildcards: listed("--histories", histories()),
-        coverage=[f"{dataset}={RESULTS}/coverage/{dataset}.tsv" for dataset in CONFIG.annotated],
+        coverage=[f"{dataset}={path}" for dataset, path in coverage_files("videos.csv")],
+        classes=[f"{dataset}={path}" for dataset, path in coverage_files("classes.csv")],
         index=named("index", CONFIG.annotated),
         decode=named("decode", CONFIG.annotated),
         scores=score_flags(SHOWN)[1:],
@@ -107,6 +108,7 @@ rule report:
         " --persons {input.persons:q}"
         " {params.histories:q}"
         " --coverage {params.coverage:q}"
+        " --coverage-classes {params.classes:q}"
         " --index {params.index:q}"
         " --decode {params.decode:q}"
         " --scores {params.scores:q}"

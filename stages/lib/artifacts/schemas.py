@@ -123,6 +123,12 @@ DECODE: Final = Schema(
         ),
         "key/data": Array("u1", "B", "JPEG bytes of the keyframes, one after the other"),
         "key/size": Array("i4", "V,2", "width and height of the cached keyframes"),
+        "videos/state": Array(
+            "S", "V", "its status, or of one that is ok: cut off, too short, other rate, or ok", optional=True
+        ),
+        "videos/claimed_rate": Array(
+            "f8", "V", "frame rate that the container claims in Hz, 0 where it claims none", optional=True
+        ),
     },
 )
 DETECT: Final = Schema("detect", 1, "person boxes and scores per keyframe", {**_KEYFRAMES, **_BOXES})

@@ -6,6 +6,7 @@ K keyframes, N boxes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -112,6 +113,28 @@ def merge_index(shards: Sequence[Index], where: str) -> Index:
         truth_labels=np.concatenate([shard.truth_labels for shard in shards])[rows],
         truth_person=np.concatenate([shard.truth_person for shard in shards])[rows],
         classes=shards[0].classes,
+    )
+
+
+def take_index(index: Index, rows: NDArray[np.int64]) -> Index:
+    """The keyframes at `rows`, ascending, with their truth, and those videos alone that have one of them."""
+    videos, video = np.unique(index.keyframes.video[rows], return_inverse=True)
+    boxes = ragged_rows(index.truth_splits, rows)
+    return replace(
+        index,
+        keyframes=Keyframes(
+            tuple(index.keyframes.video_ids[v] for v in videos),
+            video.astype(np.int32),
+            index.keyframes.timestamp_ms[rows],
+        ),
+        split=tuple(index.split[v] for v in videos),
+        start=index.start[videos],
+        name=tuple(index.name[v] for v in videos),
+        roles=index.roles[rows],
+        truth_splits=splits_of(np.diff(index.truth_splits)[rows]),
+        truth_boxes=index.truth_boxes[boxes],
+        truth_labels=index.truth_labels[boxes],
+        truth_person=index.truth_person[boxes],
     )
 
 

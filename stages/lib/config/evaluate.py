@@ -9,6 +9,7 @@ from pydantic import Field
 from stages.lib.config.base import Section
 
 DialectName = Literal["official", "2020", "pyslowfast", "strict"]
+MissingName = Literal["count-as-miss", "ignore"]
 
 
 class MetricConfig(Section):
@@ -30,6 +31,12 @@ class MetricConfig(Section):
 class EvaluateConfig(MetricConfig):
     """Frame mAP and what is reported beside it."""
 
+    missing: MissingName = Field(
+        default="count-as-miss",
+        description="keyframes whose video or frames are missing. count-as-miss: their people stay in the truth and nobody "
+        "finds them, as official servers count, which know the whole truth; ignore: they are taken out on both sides. Both "
+        "numbers are printed",
+    )
     bootstrap: int = Field(
         default=0, ge=0, description="resamples of the videos for the 95 % interval; 0: no interval"
     )

@@ -21,7 +21,7 @@ class AvSource:
         import av
 
         self.note = note
-        starts, end, declared = _scan(path)
+        starts, end, declared, claimed = _scan(path)
         self._container = av.open(str(path))
         stream = self._container.streams.video[0]
         stream.thread_type, stream.codec_context.thread_count = (
@@ -31,7 +31,7 @@ class AvSource:
         self._frames = self._container.decode(stream)
         self._first = _next(self._frames, 0)
         height, width = _rgb(self._first).shape[:2]
-        self.info = VideoInfo(width, height, starts, end, declared)
+        self.info = VideoInfo(width, height, starts, end, declared, claimed)
 
     def read(self, wanted: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
         """See FrameSource; may be called once."""
@@ -79,19 +79,22 @@ def _rgb(frame: Any) -> NDArray[np.uint8]:
     return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
 
 
-def _scan(path: Path) -> tuple[NDArray[np.float64], float, float | None]:
-    """Timestamps from the first frame (M,), the end of the last, and the declared length; reads packets only."""
+def _scan(path: Path) -> tuple[NDArray[np.float64], float, float | None, float | None]:
+    """Timestamps from the first frame (M,), the end of the last, declared length and rate; reads packets only."""
     import av
 
     with av.open(str(path)) as file:
         if not file.streams.video:
             raise VideoError("no video stream in it (sound only?)")
         stream = file.streams.video[0]
-        times, last = [], 0
+        times, last, untimed = [], 0, 0
         try:
             for packet in file.demux(stream):
                 stamp = packet.pts if packet.pts is not None else packet.dts
-                if stamp is None or packet.is_discard or not packet.size:
+                if packet.is_discard or not packet.size:
+                    continue
+                if stamp is None:
+                    untimed += 1
                     continue
                 times.append(stamp)
                 last = max(last, stamp + (packet.duration or 0))
@@ -99,12 +102,14 @@ def _scan(path: Path) -> tuple[NDArray[np.float64], float, float | None]:
             pass  # the packets before the damage count; decoding stops there as well
         base = float(stream.time_base or 0)
         rate = float(stream.average_rate or stream.base_rate or 25)
+        claimed = float(stream.average_rate) if stream.average_rate else None
         declared = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else None
+        declared = declared or (file.duration / av.time_base if file.duration else None)
     if not times:
-        raise VideoError("no frames in it")
+        raise VideoError("its frames have no timestamps" if untimed else "no frames in it")
     starts = np.sort(np.array(times, np.float64) - min(times)) * base
     end = (last - min(times)) * base
-    return starts, float(max(end, starts[-1] + (1 / rate if end <= starts[-1] else 0))), declared
+    return starts, float(max(end, starts[-1] + (1 / rate if end <= starts[-1] else 0))), declared, claimed
 
 
 def _words(error: BaseException) -> str:

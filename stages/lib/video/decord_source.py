@@ -34,7 +34,7 @@ class DecordSource:
         self._first: NDArray[np.uint8] | None = first
         height, width = first.shape[:2]
         starts, end = _timestamps(reader)
-        self.info = VideoInfo(width, height, starts, end)
+        self.info = VideoInfo(width, height, starts, end, claimed=float(reader.get_avg_fps()) or None)
 
     def read(self, wanted: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
         """See FrameSource; may be called once."""

@@ -49,7 +49,8 @@ class UnfitError(VideoError):
 class VideoInfo:
     """Size after rotation in pixels, and the timestamp of each frame from the first, in seconds.
 
-    `end` is the end of the last frame, `declared` the length that the container claims (None where unknown).
+    `end` is the end of the last frame; `declared` the length and `claimed` the frame rate in Hz that the container
+    claims (None where unknown).
     """
 
     width: int
@@ -57,6 +58,7 @@ class VideoInfo:
     starts: NDArray[np.float64]
     end: float
     declared: float | None = None
+    claimed: float | None = None
 
     @property
     def frames(self) -> int:

@@ -28,6 +28,7 @@ from stages.report.tables import bank_statement, main_table, view_table
 from tests.unit.report.error_tables import everything_wrong
 from tests.workflow.flow import read_config
 
+FAULTS = ("missing", "broken", "cut_off", "too_short")
 EVIL = '<script>alert("x")</script>&\'"'
 
 
@@ -121,7 +122,10 @@ def full_material() -> Material:
         persons={"results": {"val": {"movies": persons}}},
         histories={f"train/{EVIL}": {"steps": [{"epoch": 0.5, "loss": 2.0}, {"epoch": 1.0, "loss": 1.0}]}},
         weights=weights,
-        coverage={"clips": [{"video": EVIL, "split": "val", "status": "broken", "reason": EVIL}]},
+        coverage={"clips": [{"video": EVIL, "split": "val", "state": "broken", "reason": EVIL}]},
+        class_coverage={
+            EVIL: [{"split": "val", "name": EVIL, "boxes": "8", "lost": "2"} | dict.fromkeys(FAULTS, "1")]
+        },
         costs=[Cost("train", 2, 71.0, 900.0, 3, 12_345_678)],
         pictures=[Picture(EVIL, b"\xff\xd8jpeg", (64, 32), people)],
         bank=(EVIL, "Linear", "", "d"),
@@ -359,17 +363,21 @@ def test_further_detectors_stand_in_the_table() -> None:
 
 
 def test_whole_videos_are_called_so() -> None:
-    whole = {"video": "a", "status": "ok", "reason": "", "keyframes": "3", "usable": "3"}
-    assert "Every video was read whole" in coverage_html({"d": [whole]})
+    whole = {"video": "a", "state": "ok", "reason": "", "keyframes": "3", "usable": "3"}
+    assert "Every video was read whole" in coverage_html({"d": [whole]}, {})
 
 
 @pytest.mark.parametrize(
     ("change", "shown"),
-    [({"usable": "1"}, ">2<"), ({"reason": "cut off"}, ">cut off<"), ({"status": "broken"}, ">broken<")],
+    [
+        ({"usable": "1"}, ">2<"),
+        ({"reason": "cut off"}, ">cut off<"),
+        ({"state": "other rate"}, ">other rate<"),
+    ],
 )
 def test_every_video_that_lacks_something_is_listed(change: dict[str, str], shown: str) -> None:
-    whole = {"name": "a film.mp4", "status": "ok", "reason": "", "keyframes": "3", "usable": "3"}
-    html = coverage_html({"d": [whole, whole | {"name": "cut.mp4"} | change]})
+    whole = {"name": "a film.mp4", "state": "ok", "reason": "", "keyframes": "3", "usable": "3"}
+    html = coverage_html({"d": [whole, whole | {"name": "cut.mp4"} | change]}, {})
     assert "cut.mp4" in html and shown in html
     assert "a film.mp4" not in html and "read whole" not in html
 
@@ -383,9 +391,48 @@ def test_clips_that_pretraining_skipped_are_shown() -> None:
     assert "Every classified clip" in sound
 
 
-def test_coverage_needs_a_status(tmp_path: Path) -> None:
-    (tmp_path / "c.tsv").write_text("video\tstatus\treason\na\tok\t\nb\tbroken\tno moov\n")
-    assert [row["status"] for row in read_coverage(tmp_path / "c.tsv")] == ["ok", "broken"]
-    (tmp_path / "d.tsv").write_text("video\tstate\n")
-    with pytest.raises(StageError, match="no column status"):
-        read_coverage(tmp_path / "d.tsv")
+def test_lost_labels_are_summed_by_split_and_shown_by_class() -> None:
+    lost = {"video": "b", "state": "missing", "reason": "gone", "keyframes": "3", "usable": "0"}
+    none = dict.fromkeys(FAULTS, "0")
+    sit = none | {"split": "val", "name": "sit", "boxes": "3", "lost": "2", "missing": "1", "cut_off": "1"}
+    stand = none | {"split": "val", "name": "stand", "boxes": "5", "lost": "0"}
+    html = coverage_html({"d": [lost]}, {"d": [sit, stand], "e": [stand]})
+    assert ">25.00<" in html and ">66.67<" in html
+    assert "<td>sit</td>" in html and "stand" not in html and "<td>e</td>" not in html
+
+
+def test_a_long_list_of_videos_is_cut_at_those_that_lost_least() -> None:
+    rows = [{"name": f"v{n}.mp4", "state": "missing", "keyframes": str(n), "usable": "0"} for n in range(305)]
+    html = coverage_html({"d": rows}, {})
+    assert "5 more stand in videos.csv" in html
+    assert "v304.mp4" in html and "v5.mp4" in html and "v4.mp4" not in html
+
+
+def test_both_ways_of_counting_missing_keyframes_are_shown_where_some_are() -> None:
+    missing = {
+        "keyframes": 7, "labels": 9, "counted": "ignore", "mAP": {"count-as-miss": 0.125, "ignore": 0.25},
+    }  # fmt: skip
+
+    def page_with(missing: dict[str, object]) -> str:
+        one = model("ACAR", (0.25, 0.25))
+        for seed in one.seeds:
+            for tables in seed["results"]["val"]["detected"].values():
+                tables["union"]["missing"] = missing
+        material = Material(run="r", models=[one])
+        assert ("missing keyframes" in plain_tables(material)) == bool(missing["keyframes"])
+        return build_page(material)
+
+    html = page_with(missing)
+    assert ">12.50<" in html
+    assert "Of 7 keyframes with 9 labels the video or its frames are missing" in html
+    assert "evaluate.missing says: ignore" in html
+    same = missing | {"keyframes": 0, "labels": 0, "mAP": {"count-as-miss": 0.25, "ignore": 0.25}}
+    assert "missing keyframes" not in page_with(same)
+
+
+def test_coverage_needs_a_state(tmp_path: Path) -> None:
+    (tmp_path / "c.csv").write_text('video,state,reason\na,ok,\nb,broken,"no moov, none"\n')
+    assert [row["reason"] for row in read_coverage(tmp_path / "c.csv")] == ["", "no moov, none"]
+    (tmp_path / "d.csv").write_text("video\tstatus\n")
+    with pytest.raises(StageError, match="no column state"):
+        read_coverage(tmp_path / "d.csv")
