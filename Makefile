@@ -1,6 +1,7 @@
 # make demo     the whole chain on the drawn playground, from videos to a report (about a quarter of an hour)
 # make videos DIR=...    detected people and actions of any folder of videos: a page, annotated videos, csv and json
 #                        (BOXES=FILE.csv: person boxes of your own; EVERY=0.5: seconds between keyframes; CONFIG=...: other weights)
+# make status   how far the newest run here is: jobs by rule, time left, what runs now
 # make test     format, lint, types, and all fast tests
 # make leak-study    does a person's own box betray a label it must not? Writes docs/leak-study.md (some minutes)
 # make relation-study    do relations and memory do what they claim? Writes docs/relation-study.md (about an hour; QUICK=1: a few minutes)
@@ -14,7 +15,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 BENCHES := bench-extract bench-bank bench-evaluate bench-ensemble
-.PHONY: help demo videos test check pytest leak-study relation-study $(BENCHES) environment clean-results
+.PHONY: help demo videos status test check pytest leak-study relation-study $(BENCHES) environment clean-results
 .DELETE_ON_ERROR:
 
 # PYTHON=... chooses the interpreter; else the first of these that is new enough and not too new.
@@ -68,6 +69,9 @@ videos: $(STAMP)
 	snakemake --cores all --configfile "$(CONFIG)" --config "$${words[@]}"
 	@echo
 	@echo "Page: results/own-videos/annotate/own/index.html"
+
+status: $(STAMP)
+	@python -m stages.inspect status
 
 test: check pytest
 
