@@ -3,6 +3,8 @@
 #                        (BOXES=FILE.csv: person boxes of your own; EVERY=0.5: seconds between keyframes; CONFIG=...: other weights)
 # make status   how far the newest run here is: jobs by rule, time left, what runs now
 # make test     format, lint, types, and all fast tests
+# make test-slow    faults, and a real Slurm of two nodes on this machine (installed by apt-get where that may be done; half an hour)
+# make test-slurm   the latter alone
 # make leak-study    does a person's own box betray a label it must not? Writes docs/leak-study.md (some minutes)
 # make relation-study    do relations and memory do what they claim? Writes docs/relation-study.md (about an hour; QUICK=1: a few minutes)
 # make bench-extract    clips/s of each way to run the backbone, against plain torch. Writes docs/bench-extract.md (some minutes)
@@ -15,7 +17,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 BENCHES := bench-extract bench-bank bench-evaluate bench-ensemble
-.PHONY: help demo videos status test check pytest leak-study relation-study $(BENCHES) environment clean-results
+.PHONY: help demo videos status test test-slow test-slurm check pytest leak-study relation-study $(BENCHES) environment clean-results
 .DELETE_ON_ERROR:
 
 # PYTHON=... chooses the interpreter; else the first of these that is new enough and not too new.
@@ -84,7 +86,11 @@ check: $(STAMP)
 
 # Two workers, and one thread in each of them and in what they start: more would only wait for each other.
 pytest: $(STAMP)
-	OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile -m "not long"
+
+test-slow test-slurm: $(STAMP)
+	python -m tests.slurm.cluster install
+	OMP_NUM_THREADS=1 pytest -m long --durations 10 $(if $(filter test-slurm,$@),tests/slurm)
 
 leak-study: $(STAMP)
 	python -m tests.studies.leak_study
