@@ -11,13 +11,14 @@
 # make bench-bank    how fast memory windows are read from a bank on disk. Writes docs/bench-bank.md (about a minute)
 # make bench-evaluate    time and memory of scoring 3 and 10 million csv rows. Writes docs/bench-evaluate.md (some minutes)
 # make bench-ensemble    time and memory of an ensemble of 20 members with six views. Writes docs/bench-ensemble.md (a quarter of an hour, 5 GB)
+# make soak    random kills for ten minutes; the same bytes must come out. Writes docs/soak.md
 # They make the environment in .venv first, once; it needs Linux, Python 3.11 to 3.13, git and make.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 BENCHES := bench-extract bench-bank bench-evaluate bench-ensemble
-.PHONY: help demo videos status test test-slow test-slurm check pytest leak-study relation-study $(BENCHES) environment clean-results
+.PHONY: help demo videos status soak test test-slow test-slurm check pytest leak-study relation-study $(BENCHES) environment clean-results
 .DELETE_ON_ERROR:
 
 # PYTHON=... chooses the interpreter; else the first of these that is new enough and not too new.
@@ -97,6 +98,9 @@ leak-study: $(STAMP)
 
 relation-study: $(STAMP)
 	python -m tests.studies.relation_study $(if $(QUICK),--quick)
+
+soak: $(STAMP)
+	python -m tests.studies.soak
 
 $(BENCHES): bench-%: $(STAMP)
 	python -m tests.benches.bench_$* --out docs/bench-$*.md

@@ -24,9 +24,14 @@ def test_an_empty_annotation_file_is_no_fault_and_a_missing_one_is(tmp_path: Pat
 
 def test_a_text_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "folder/rows.csv"
-    with pytest.raises(ZeroDivisionError), text_stream(path) as stream:
-        stream.write("half a")
-        raise ZeroDivisionError
+
+    def half() -> None:
+        with text_stream(path) as stream:
+            stream.write("half a")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        half()
     assert not list(path.parent.iterdir())
     with text_stream(path) as stream:
         stream.write("whole: ü\n")
