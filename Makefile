@@ -1,20 +1,24 @@
 # make demo     the whole chain on the drawn playground, from videos to a report (about a quarter of an hour)
 # make videos DIR=...    detected people and actions of any folder of videos: a page, annotated videos, csv and json
 #                        (BOXES=FILE.csv: person boxes of your own; EVERY=0.5: seconds between keyframes; CONFIG=...: other weights)
+# make status   how far the newest run here is: jobs by rule, time left, what runs now
 # make test     format, lint, types, and all fast tests
+# make test-slow    faults, and a real Slurm of two nodes on this machine (installed by apt-get where that may be done; half an hour)
+# make test-slurm   the latter alone
 # make leak-study    does a person's own box betray a label it must not? Writes docs/leak-study.md (some minutes)
 # make relation-study    do relations and memory do what they claim? Writes docs/relation-study.md (about an hour; QUICK=1: a few minutes)
 # make bench-extract    clips/s of each way to run the backbone, against plain torch. Writes docs/bench-extract.md (some minutes)
 # make bench-bank    how fast memory windows are read from a bank on disk. Writes docs/bench-bank.md (about a minute)
 # make bench-evaluate    time and memory of scoring 3 and 10 million csv rows. Writes docs/bench-evaluate.md (some minutes)
 # make bench-ensemble    time and memory of an ensemble of 20 members with six views. Writes docs/bench-ensemble.md (a quarter of an hour, 5 GB)
+# make soak    random kills for ten minutes; the same bytes must come out. Writes docs/soak.md
 # They make the environment in .venv first, once; it needs Linux, Python 3.11 to 3.13, git and make.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 BENCHES := bench-extract bench-bank bench-evaluate bench-ensemble
-.PHONY: help demo videos test check pytest leak-study relation-study $(BENCHES) environment clean-results
+.PHONY: help demo videos status soak test test-slow test-slurm check pytest leak-study relation-study $(BENCHES) environment clean-results
 .DELETE_ON_ERROR:
 
 # PYTHON=... chooses the interpreter; else the first of these that is new enough and not too new.
@@ -69,6 +73,9 @@ videos: $(STAMP)
 	@echo
 	@echo "Page: results/own-videos/annotate/own/index.html"
 
+status: $(STAMP)
+	@python -m stages.inspect status
+
 test: check pytest
 
 check: $(STAMP)
@@ -80,13 +87,20 @@ check: $(STAMP)
 
 # Two workers, and one thread in each of them and in what they start: more would only wait for each other.
 pytest: $(STAMP)
-	OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile -m "not long"
+
+test-slow test-slurm: $(STAMP)
+	python -m tests.slurm.cluster install
+	OMP_NUM_THREADS=1 pytest -m long --durations 10 $(if $(filter test-slurm,$@),tests/slurm)
 
 leak-study: $(STAMP)
 	python -m tests.studies.leak_study
 
 relation-study: $(STAMP)
 	python -m tests.studies.relation_study $(if $(QUICK),--quick)
+
+soak: $(STAMP)
+	python -m tests.studies.soak
 
 $(BENCHES): bench-%: $(STAMP)
 	python -m tests.benches.bench_$* --out docs/bench-$*.md

@@ -49,7 +49,11 @@ def _work(args: argparse.Namespace, payload: DetectPayload, text: str) -> dict[s
     from stages.lib.artifacts.writer import write_artifact
     from stages.lib.files import file_sha
 
-    with open_artifact(args.index, INDEX) as index_file, open_artifact(args.decode, DECODE) as frame_file:
+    near = args.boxes is None  # given boxes need no pictures
+    with (
+        open_artifact(args.index, INDEX) as index_file,
+        open_artifact(args.decode, DECODE, near=near) as frame_file,
+    ):
         index = Index.read(index_file)
         Keyframes.read(frame_file).require_same(index.keyframes, str(args.decode), str(args.index))
         inputs = {"index": index_file.fingerprint, "decode": frame_file.fingerprint}

@@ -59,7 +59,7 @@ def _work(args: argparse.Namespace, payload: ExtractPayload, text: str) -> dict[
     )
     with ExitStack() as stack:
         index_file = stack.enter_context(open_artifact(args.index, INDEX))
-        frame_file = stack.enter_context(open_artifact(args.decode, DECODE))
+        frame_file = stack.enter_context(open_artifact(args.decode, DECODE, near=True))
         index, frames = Index.read(index_file), FrameReader(frame_file)
         frames.keyframes.require_same(index.keyframes, str(args.decode), str(args.index))
         video = index.keyframes.video

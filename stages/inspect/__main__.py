@@ -1,8 +1,9 @@
-"""Look into any file that the stages write: artifacts (HDF5), weights (safetensors) and JSON.
+"""Look into any file that the stages write (artifacts, weights, JSON), and at how far a run is.
 
   show FILE...   schema, origin, configuration, inputs, and every array with its first values
   check FILE...  verify schema, safety, checksums, digests and fingerprint
   diff A B       what differs; exit code 1 when something does
+  status         the newest run: jobs by rule, time left, what runs, videos that are left out
 
 Exit codes: 0 fine; 1 the files differ (diff); 2 a file is missing, damaged or not one of ours.
 """
@@ -12,10 +13,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 from stages.inspect.checks import check_file
 from stages.inspect.contents import ARTIFACT, read_contents
+from stages.inspect.status import status
 from stages.inspect.text import describe, difference
 from stages.inspect.values import compare_values
 from stages.lib.cli import EXIT_ERROR, EXIT_INPUT, EXIT_OK
@@ -30,6 +33,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _show(args.file)
         if args.action == "check":
             return _check(args.file)
+        if args.action == "status":
+            print(status(args.directory, datetime.now()))
+            return EXIT_OK
         return _diff(args.first, args.second)
     except StageError as error:
         print(f"ERROR: {error}", file=sys.stderr)
@@ -48,6 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     actions = parser.add_subparsers(dest="action", required=True)
     for name in ("show", "check"):
         actions.add_parser(name).add_argument("file", type=Path, nargs="+")
+    actions.add_parser("status").add_argument(
+        "--directory", type=Path, default=Path(), help="where snakemake runs (default: here)"
+    )
     diff = actions.add_parser("diff")
     diff.add_argument("first", type=Path)
     diff.add_argument("second", type=Path)

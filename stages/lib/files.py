@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
+import shutil
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +25,19 @@ def fsync_dir(folder: Path) -> None:
         os.close(descriptor)
 
 
+def temporary_beside(path: Path) -> Path:
+    """A name beside `path`, of this process alone; what killed processes of this machine left under theirs is removed.
+
+    What processes of other machines left stays: whether they still write cannot be seen from here.
+    """
+    start = f".{path.name}.tmp.{socket.gethostname()}."
+    for old in path.parent.glob(f"{glob.escape(start)}*"):
+        number = old.name.removeprefix(start)
+        if number.isdigit() and not Path(f"/proc/{number}").exists():
+            shutil.rmtree(old, ignore_errors=True) if old.is_dir() else old.unlink(missing_ok=True)
+    return path.with_name(f"{start}{os.getpid()}")
+
+
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary name beside `path`; on success fsync and rename it to `path`, on any error remove it.
@@ -29,9 +45,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
     Raises:
         StageError: the folder cannot be made or written.
     """
-    temporary = path.with_name(f".{path.name}.tmp.{os.getpid()}")
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = temporary_beside(path)
         temporary.touch()
     try:
         yield temporary

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +12,7 @@ from pathlib import Path
 from stages.lib.cli import parse, run_stage, stage_parser
 from stages.lib.config.payloads import SynthesizePayload
 from stages.lib.config.playground import CLIPS, MOVIES
-from stages.lib.files import fsync_dir
+from stages.lib.files import fsync_dir, temporary_beside
 from stages.synthesize.annotations import annotation_files
 from stages.synthesize.batch import make_videos
 
@@ -47,8 +46,7 @@ def _work(args: argparse.Namespace, payload: SynthesizePayload, _: str) -> Mappi
 def _whole_folder(target: Path) -> Iterator[Path]:
     """A temporary folder beside `target` that takes its place on success and is removed on any error."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.tmp.{os.getpid()}")
-    shutil.rmtree(temporary, ignore_errors=True)
+    temporary = temporary_beside(target)
     temporary.mkdir()
     try:
         yield temporary

@@ -42,7 +42,7 @@ def open_shards(stack: ExitStack, indexes: Sequence[Path], decodes: Sequence[Pat
     shards = []
     for index_path, decode_path in zip(indexes, decodes, strict=True):
         index_file = stack.enter_context(open_artifact(index_path, INDEX))
-        frame_file = stack.enter_context(open_artifact(decode_path, DECODE))
+        frame_file = stack.enter_context(open_artifact(decode_path, DECODE, near=True))
         index, frames = Index.read(index_file), FrameReader(frame_file)
         frames.keyframes.require_same(index.keyframes, str(decode_path), str(index_path))
         has_picture = np.diff(frame_file.read("key/offsets")) > 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from stages.lib.artifacts import provenance
 from stages.lib.artifacts.provenance import Provenance
 from stages.lib.artifacts.schemas import SCHEMAS, Schema
+from stages.lib.artifacts.scratch import near_copy
 from stages.lib.artifacts.writer import digest_of
 from stages.lib.errors import StageError
 
@@ -120,9 +121,11 @@ def _digest(dataset: h5py.Dataset, path: Path) -> str:
 
 @contextmanager
 def open_artifact(
-    path: Path, schema: Schema | None = None, fingerprint: str | None = None
+    path: Path, schema: Schema | None = None, fingerprint: str | None = None, *, near: bool = False
 ) -> Iterator[Artifact]:
     """Open `path` read-only after checking that it is a safe, whole artifact of `schema` (any, when None).
+
+    With `near` a copy on this node's own disk is read, where there is one to be had (`scratch.near_copy`).
 
     Raises:
         StageError: no such file, not HDF5, a link or storage that leads outside, another schema, another
@@ -130,13 +133,14 @@ def open_artifact(
     """
     if not path.is_file():
         raise StageError("file not found", str(path), "run the stage that writes it")
-    try:
-        file = h5py.File(path, "r", locking="best-effort")
-    except (OSError, RuntimeError) as error:
-        raise StageError(
-            f"not a readable HDF5 file ({error})", str(path), "remove it and re-run its stage"
-        ) from None
-    with file:
+    with ExitStack() as stack:
+        place = stack.enter_context(near_copy(path)) if near else path
+        try:
+            file = stack.enter_context(h5py.File(place, "r", locking="best-effort"))
+        except (OSError, RuntimeError) as error:
+            raise StageError(
+                f"not a readable HDF5 file ({error})", str(path), "remove it and re-run its stage"
+            ) from None
         artifact = _checked(file, path)
         if schema is not None and artifact.schema.name != schema.name:
             raise StageError(
