@@ -49,15 +49,19 @@ def parse_keys(rows: Rows, names: Names) -> tuple[Keys, Keys]:
     heads = run_heads(rows, 1)
     lengths = np.diff(np.append(heads, len(rows.line)))
     first = Rows(rows.text, rows.start[:2, heads], rows.end[:2, heads], rows.line[heads])
-    video = _parse_names(first, names)
-    seconds, no_number = parse_decimals(rows.text, first.start[1], first.end[1])
+    runs = Keys(_parse_names(first, names), parse_times(first))
+    return Keys(np.repeat(runs.video, lengths), np.repeat(runs.us, lengths)), runs
+
+
+def parse_times(rows: Rows) -> NDArray[np.int64]:
+    """Column 2, seconds, as microseconds (N,); refuses what is no time."""
+    seconds, no_number = parse_decimals(rows.text, rows.start[1], rows.end[1])
     bad = no_number | ~((seconds >= 0) & (seconds <= LATEST))
     if bad.any():
         row = int(np.argmax(bad))
-        what = f'the timestamp "{first.field(1, row)}" is no time in seconds'
-        raise LineError(first.line[row], what, _PLAIN, "remove the header line" if no_number[row] else "")
-    runs = Keys(video, to_microseconds(seconds))
-    return Keys(np.repeat(runs.video, lengths), np.repeat(runs.us, lengths)), runs
+        what = f'the timestamp "{rows.field(1, row)}" is no time in seconds'
+        raise LineError(rows.line[row], what, _PLAIN, "remove the header line" if no_number[row] else "")
+    return to_microseconds(seconds)
 
 
 def _parse_names(rows: Rows, names: Names) -> NDArray[np.int32]:
