@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.lib.annotations.ava_classes import AVA_NAMES
 from stages.lib.annotations.ava_csv import ReadCounts
-from stages.lib.annotations.labelmap import LabelMap
+from stages.lib.annotations.labelmap import AVA_EVALUATED, LabelMap
 from stages.lib.annotations.video_list import read_annotations
 from stages.lib.annotations.write_csv import spell_seconds
 from stages.lib.metrics.tables import Truth
@@ -63,12 +64,12 @@ def _people(truth: Truth) -> list[tuple[str, str]]:
     numbered = truth.person_id >= 0
     persons = np.unique(np.stack([truth.video[numbered], truth.person_id[numbered]]), axis=1).shape[1]
     known = f"{persons:,} in {numbered.sum():,} rows" if persons else "none (no column of person ids)"
-    most = int(per_key.max(initial=0))
+    boxed, most = int((per_key > 0).sum()), int(per_key.max(initial=0))
     return [
         ("boxes", f"{len(box_key):,}, {labels_per_box:.2f} labels each"),
         (
             "boxes a keyframe",
-            f"{len(box_key) / max(len(per_key), 1):.2f}, at most {most}; one: {(per_key == 1).sum():,}",
+            f"{len(box_key) / max(boxed, 1):.2f} where there are any, at most {most}; one: {(per_key == 1).sum():,}",
         ),
         ("persons with a number", known),
     ]
@@ -109,6 +110,10 @@ def _classes(truth: Truth, labels: LabelMap) -> Iterator[str]:
     found = sorted(set(truth.class_id.tolist()))
     names = dict(zip(labels.ids, labels.names, strict=True))
     yield f"classes: {len(set(found) & set(labels.ids))} of {len(labels.ids)} in the list have rows"
+    if labels.names == AVA_NAMES:
+        rest = ~np.isin(truth.class_id, AVA_EVALUATED)
+        n_rest = len(np.unique(truth.class_id[rest]))
+        yield f"  {rest.sum():,} rows of {n_rest} classes that AVA's 60 evaluated ones do not hold"
     if found:
         yield f"  {'id':>4} {'rows':>10} {'keyframes':>10} {'videos':>9}  name"
     for number in found:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,7 +34,7 @@ class Names:
         """Sorted names without repetition, and the place among them of each number."""
         distinct, place = distinct_names(self.joined())
         pieces = (distinct[at : at + _DECODED] for at in range(0, len(distinct), _DECODED))
-        return tuple(itertools.chain.from_iterable(piece.astype("U").tolist() for piece in pieces)), place
+        return tuple(name.decode() for piece in pieces for name in piece.tolist()), place
 
 
 def distinct_names(spellings: Spellings) -> tuple[Spellings, NDArray[np.int32]]:

@@ -44,7 +44,7 @@ def test_a_small_file_with_oddities(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert facts["neighbours in time"] == "2 pairs of one video less than 10 s apart"
     assert facts["rows"] == "9: 6 with a box, 3 of two columns"
     assert facts["boxes"] == "4, 1.50 labels each"
-    assert facts["boxes a keyframe"] == "0.80, at most 2; one: 2"
+    assert facts["boxes a keyframe"] == "1.33 where there are any, at most 2; one: 2"
     assert facts["persons with a number"] == "2 in 5 rows"
     assert facts["seconds"] == "17.500000 to 0905"
     assert facts["keyframes at whole seconds"] == "4; between them: 1"
@@ -56,6 +56,7 @@ def test_a_small_file_with_oddities(tmp_path: Path, capsys: pytest.CaptureFixtur
         f"  1 of them by more than 1 % (refused in training) (first: {path}:5)",
         f"  1 boxes without area (refused in training) (first: {path}:9)",
         "  1 blank lines",
+        "  1 rows of 1 classes that AVA's 60 evaluated ones do not hold",
         "    12          3          1         1  stand",
         "    16          1          1         1  brush teeth",
     ):
@@ -111,5 +112,10 @@ def test_the_real_kinetics_validation_file(capsys: pytest.CaptureFixture[str]) -
     assert facts["persons with a number"].startswith("none")
     redundant = n_two - (keyframes - len(boxes))
     assert f"{redundant} two-column rows of keyframes that stand there already" in facts["everything"]
+    assert (
+        facts["boxes a keyframe"]
+        == f"{n_boxes / len(boxes):.2f} where there are any, at most 11; one: 17,220"
+    )
+    assert "  675 rows of 19 classes that AVA's 60" in facts["everything"]
     table = dict(re.findall(r"(?m)^ +(\d+) +[\d,]+ +([\d,]+) ", facts["everything"]))
     assert table == {str(number): f"{len(keys):,}" for number, keys in per_class.items()}

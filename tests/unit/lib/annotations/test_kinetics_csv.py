@@ -56,6 +56,8 @@ def test_a_clip_list_with_quotes_and_line_ends_of_other_systems(tmp_path: Path) 
     [
         ("yoga,v,0,10", "4 columns"),
         ("yoga,v v,0,10,train", "bad video id"),
+        ("yoga,../x,0,10,train", "bad video id '../x'"),
+        (f"yoga,{'x' * 200},0,10,train", "bad video id"),
         ("yoga,v,zero,10,train", "not a number"),
         ("yoga,v,10,10,train", "runs from"),
         ("yoga,v,nan,10,train", "runs from"),
