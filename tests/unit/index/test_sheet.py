@@ -103,6 +103,25 @@ def test_of_several_clips_the_one_whose_middle_is_nearest(tmp_path: Path) -> Non
     ]
 
 
+def test_a_clip_that_two_splits_annotate_stays_with_the_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "train.csv").write_text("v,15.5\nw,3\n")
+    files = ["v_000010_000020.mp4", "w_000000_000010.mp4"]
+    train = f"train={tmp_path / 'train.csv'}"
+    found = sheet(
+        tmp_path,
+        "ava-kinetics",
+        files,
+        "v,14.25\nv,15.5\n",
+        "--annotations",
+        train,
+        f"val={tmp_path}/val.csv",
+    )
+    assert [(video, split) for video, _, split, _ in found] == [("v", "train"), ("w", "train")]
+    assert "v at 10 s is annotated in train and val; kept in train" in capsys.readouterr().err
+
+
 def test_two_files_of_one_movie_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = sheet(tmp_path, "ava", ["m.mkv", "m.mp4"], "m,0902\n")
     assert found == [("m", "m.mkv", "val", "0.0")]

@@ -46,6 +46,30 @@ def test_the_three_row_forms_stand_side_by_side(tmp_path: Path) -> None:
     assert (counts.rows, counts.negatives) == (3, 1)
 
 
+def test_the_files_of_ava_in_their_own_form(tmp_path: Path) -> None:
+    """v2.1 and v2.2 have one form: four-digit seconds, three decimals, a row per person and action; exclusions likewise."""
+    rng = np.random.default_rng(9)
+    corner = rng.integers(0, 500, (897, 2)) / 1000
+    boxes = np.round(np.concatenate([corner, corner + rng.integers(1, 500, (897, 2)) / 1000], 1), 3)
+    rows = [
+        f"{video},{second:04d},{','.join(f'{side:.3f}' for side in boxes[second - 902])},{action},{second % 7}"
+        for video in ("-5KQ66BBWC4", "zlVkeKC6Ha8")
+        for second in range(902, 1799)
+        for action in (11, 79)
+    ]
+    truth, counts = read_truth(write(tmp_path, "\n".join(rows) + "\n"), AVA)
+    assert (counts.rows, counts.negatives, counts.duplicates, counts.unlisted) == (4 * 897, 0, 0, 0)
+    assert truth.videos == ("-5KQ66BBWC4", "zlVkeKC6Ha8")
+    assert truth.key_ms.tolist() == 2 * list(range(902_000, 1_799_000, 1000))
+    np.testing.assert_array_equal(truth.boxes, np.tile(np.repeat(boxes, 2, axis=0), (2, 1)))
+    assert truth.class_id.tolist() == 2 * 897 * [11, 79]
+    assert truth.person_id.tolist() == [
+        second % 7 for _ in range(2) for second in range(902, 1799) for _ in "ab"
+    ]
+    gone = read_exclusions(write(tmp_path, "-5KQ66BBWC4,0902\nzlVkeKC6Ha8,1798\n"))
+    assert gone == {("-5KQ66BBWC4", 902_000_000), ("zlVkeKC6Ha8", 1_798_000_000)}
+
+
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
 @pytest.mark.parametrize("last", ["", "\n", "\n\n  \n"])
