@@ -6,7 +6,7 @@ Shapes: N boxes, K keyframes.
 from __future__ import annotations
 
 import csv
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,8 +30,8 @@ from stages.lib.annotations.names import distinct_names, take_fields
 from stages.lib.metrics.tables import microseconds_to_milliseconds
 
 COLUMNS = 8
+_BLANKS = 16  # that may stand around a name
 FORM = "each line is video,second,x1,y1,x2,y2,,score with coordinates in [0, 1]"
-_LONGEST_NAME = 4096
 _COMMA = b"\x1f"  # stands for a comma inside a quoted name
 
 _ROW = np.dtype(
@@ -85,8 +85,9 @@ def read_boxes(path: Path, videos: Spellings, asked: Collection[str]) -> Externa
     """
     ids = tuple(sorted(asked))
     places = {video: place for place, video in enumerate(ids)}
+    longest = max((len(text.encode("utf-8", "replace")) for text in videos), default=0)
     rows, n_others, n_lines = Column(_ROW), 0, 0
-    for own, others, lines in parse_file(path, lambda data: _block(data, videos, places)):
+    for own, others, lines in parse_file(path, lambda data: _block(data, videos, places, longest)):
         own["line"] += n_lines + 1
         rows.extend(own)
         n_others, n_lines = n_others + others, n_lines + lines
@@ -117,14 +118,17 @@ def place_boxes(external: ExternalBoxes, keyframes: Sequence[tuple[str, int]]) -
     return PlacedBoxes(placed, tuple(unused))
 
 
-def _block(data: bytearray, videos: Spellings, places: dict[str, int]) -> tuple[NDArray[np.void], int, int]:
+def _block(
+    data: bytearray, videos: Spellings, places: Mapping[str, int], longest: int
+) -> tuple[NDArray[np.void], int, int]:
     """Rows (N,) of `_ROW` of the asked videos, lines counted from 0; the number of other rows, and that of lines."""
     block = split_block(_without_quotes(data) if b'"' in data else data)
     block.refuse_other_columns((COLUMNS,), f"{COLUMNS} are expected ({FORM})")
     if not block.by_columns:
         return np.zeros(0, _ROW), 0, block.n_lines
     rows = block.by_columns[COLUMNS]
-    video, times, boxes = _video_of(rows, videos, places), parse_times(rows), parse_boxes(rows)
+    video = _video_of(rows, videos, places, longest)
+    times, boxes = parse_times(rows), parse_boxes(rows)
     check_boxes(rows, boxes)
     _check_actions(rows)
     table = np.empty(len(video), _ROW)
@@ -135,14 +139,14 @@ def _block(data: bytearray, videos: Spellings, places: dict[str, int]) -> tuple[
     return own, len(table) - len(own), block.n_lines
 
 
-def _video_of(rows: Rows, videos: Spellings, places: dict[str, int]) -> NDArray[np.int32]:
-    """The place of each row's video, -1 for one that is not asked for."""
+def _video_of(rows: Rows, videos: Spellings, places: Mapping[str, int], longest: int) -> NDArray[np.int32]:
+    """The place of each row's video, -1 for one that is not asked for; no spelling has more than `longest` bytes."""
     heads = run_heads(rows, 0)
     start, end = rows.start[0, heads], rows.end[0, heads]
-    too_long = np.flatnonzero(end - start > _LONGEST_NAME)
+    too_long = np.flatnonzero(end - start > longest + _BLANKS)
     if len(too_long):
-        row = heads[too_long[0]]
-        raise LineError(rows.line[row], f"unknown video {rows.field(0, row)[:80]!r}...", "drop the line")
+        row = int(heads[too_long[0]])
+        raise LineError(rows.line[row], *_refusal(f"{rows.field(0, row).strip()[:80]}...", videos))
     distinct, place = distinct_names(take_fields(rows.text, start, end))
     found = np.empty(len(distinct), np.int32)
     for number, spelling in enumerate(distinct.tolist()):
