@@ -1,7 +1,8 @@
 """Write the data-set sheet of a real data set once: which annotated videos there are, and in which files.
 
 AVA files are called `<id>.mp4` (or .mkv, .webm), Kinetics clips `<id>_<start:06d>_<end:06d>.mp4`, flat or in one folder per
-class. Annotated videos without a file are listed with an empty path, so that coverage counts them as missing.
+class; folders of these names with numbered images in them (frame trees) stand for videos, too. Annotated videos without a
+file are listed with an empty path, so that coverage counts them as missing.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from stages.index.sources import find_sources
 from stages.index.split_files import split_files
 from stages.lib.annotations.kinetics_csv import Clip, parse_clip_name
 from stages.lib.annotations.video_list import read_annotations
 from stages.lib.cli import guarded
-from stages.lib.config.sheets import EXTENSIONS, Video, sheet_text
+from stages.lib.config.sheets import Video, sheet_text
 from stages.lib.errors import StageError
 from stages.lib.files import write_text
 from stages.lib.metrics.tables import Truth
@@ -53,10 +55,7 @@ def _write(args: argparse.Namespace) -> None:
         raise StageError(
             "there is no such folder", str(args.videos), "give the folder of the videos with --videos"
         )
-    found = sorted(
-        path for path in args.videos.rglob("*") if path.suffix.lower() in EXTENSIONS and not path.is_dir()
-    )
-    files = [path.relative_to(args.videos).as_posix() for path in found]
+    files = find_sources(args.videos)
     truths = {
         split: read_annotations(path)[0]
         for split, path in split_files(args.annotations, "annotations").items()

@@ -35,7 +35,7 @@ def settings(folder: Path, *, own: bool = False, limit: float = 0.2, rate: float
     kind = "videos" if own else "ava"
     index = {"version": VERSIONS["index"], "format": kind, "keyframes_every": 1.0}
     decode = {
-        "version": 1,
+        "version": VERSIONS["decode"],
         "decode": {"rate": rate, "short_side": 340, "max_bad_fraction": limit},
         "samplings": [{"fast_frames": 8, "stride": 2}],
         "keyframes_every": 1.0 if own else None,

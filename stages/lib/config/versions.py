@@ -7,7 +7,7 @@ from typing import Final
 VERSIONS: Final[dict[str, int]] = {
     "synthesize": 2,
     "index": 2,
-    "decode": 1,
+    "decode": 2,
     "train_detector": 1,
     "pretrain": 1,
     "detect": 1,

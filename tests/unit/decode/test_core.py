@@ -13,6 +13,7 @@ from stages.decode.core import VideoResult, decode_video
 from stages.lib.config.backbones import SamplingConfig
 from stages.lib.config.decode import DecodeConfig
 from stages.lib.video.jpeg import encode_jpeg, resize_rgb
+from stages.lib.video.picture import Pixels
 from stages.lib.video.source import DamagedVideoError, Engine, VideoInfo, open_video
 from tests.unit.lib.video.drawn import all_frames, fast_start, write_video
 
@@ -107,11 +108,11 @@ class Failing:
         self.engine, self._last = engine, last
         self.info = VideoInfo(32, 16, np.arange(100) / 25, 4.0, 4.0)
 
-    def read(self, wanted: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    def read(self, wanted: np.ndarray) -> Iterator[tuple[int, Pixels]]:
         for number in wanted.tolist():
             if number > self._last:
                 raise DamagedVideoError(self._last + 1, "bad data")
-            yield number, np.full((16, 32, 3), number, np.uint8)
+            yield number, Pixels(np.full((16, 32, 3), number, np.uint8))
 
     def close(self) -> None:
         pass
