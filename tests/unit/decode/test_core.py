@@ -15,33 +15,11 @@ from stages.lib.config.decode import DecodeConfig
 from stages.lib.video.jpeg import encode_jpeg, resize_rgb
 from stages.lib.video.picture import Pixels
 from stages.lib.video.source import DamagedVideoError, Engine, VideoInfo, open_video
+from tests.unit.decode.memory import Memory
 from tests.unit.lib.video.drawn import all_frames, fast_start, write_video
 
 SAMPLING = (SamplingConfig(fast_frames=8, stride=2),)
 CONFIG = DecodeConfig(rate=30.0, short_side=340)
-
-
-class Memory:
-    """A sink that keeps everything."""
-
-    def __init__(self) -> None:
-        self.clips: list[tuple[int, bytes]] = []
-        self.keys: list[bytes] = []
-        self._new: tuple[list[tuple[int, bytes]], list[bytes]] = ([], [])
-
-    def clip(self, frame: int, jpeg: bytes) -> None:
-        self._new[0].append((frame, jpeg))
-
-    def key(self, jpeg: bytes) -> None:
-        self._new[1].append(jpeg)
-
-    def commit(self) -> None:
-        self.clips += self._new[0]
-        self.keys += self._new[1]
-        self.rollback()
-
-    def rollback(self) -> None:
-        self._new = ([], [])
 
 
 def decode(path: Path, times: list[float], cfg: DecodeConfig = CONFIG) -> tuple[VideoResult, Memory]:
