@@ -165,11 +165,14 @@ def _scan(path: Path) -> tuple[NDArray[np.float64], float, float | None]:
         if not file.streams.video:
             raise VideoError("no video stream in it (sound only?)")
         stream = file.streams.video[0]
-        times, last = [], 0
+        times, last, unstamped = [], 0, 0
         try:
             for packet in file.demux(stream):
                 stamp = packet.pts if packet.pts is not None else packet.dts
-                if stamp is None or packet.is_discard or not packet.size:
+                if packet.is_discard or not packet.size:
+                    continue
+                if stamp is None:
+                    unstamped += 1
                     continue
                 times.append(stamp)
                 last = max(last, stamp + (packet.duration or 0))
@@ -178,6 +181,8 @@ def _scan(path: Path) -> tuple[NDArray[np.float64], float, float | None]:
         base = float(stream.time_base or 0)
         rate = float(stream.average_rate or stream.base_rate or 25)
         declared = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else None
+    if not times:  # a bare stream knows no times: the nominal rate counts
+        times, last, base = list(range(unstamped)), unstamped, 1 / rate
     if not times:
         raise VideoError("no frames in it")
     starts = np.sort(np.array(times, np.float64) - min(times)) * base

@@ -16,7 +16,7 @@ from stages.lib.video.jpeg import encode_jpeg, resize_rgb
 from stages.lib.video.picture import Pixels
 from stages.lib.video.source import DamagedVideoError, Engine, VideoInfo, open_video
 from tests.unit.decode.memory import Memory
-from tests.unit.lib.video.drawn import all_frames, fast_start, write_video
+from tests.unit.lib.video.drawn import all_frames, fast_start, numbered_frame, write_video
 
 SAMPLING = (SamplingConfig(fast_frames=8, stride=2),)
 CONFIG = DecodeConfig(rate=30.0, short_side=340)
@@ -125,6 +125,14 @@ def test_a_broken_file_gives_empty_keyframes(tmp_path: Path) -> None:
     assert result == VideoResult("broken", "the file is empty (0 bytes)")
     assert sink.keys == [b"", b""]
     assert sink.clips == []
+
+
+@pytest.mark.parametrize("name", ["v.mp4", "v.avi"])
+def test_two_frames(tmp_path: Path, name: str) -> None:
+    path = write_video(tmp_path / name, range(2), draw=numbered_frame, codec="mpeg4")
+    result, sink = decode(path, [0.04])
+    assert (result.status, result.reason, result.usable, result.frames) == ("ok", "", 1, 2)
+    assert [number for number, _ in sink.clips] == [0, 1]
 
 
 def test_one_frame_and_no_keyframes(tmp_path: Path) -> None:

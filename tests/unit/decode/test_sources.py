@@ -27,7 +27,7 @@ from stages.decode.core import decode_video
 from stages.decode.trees import open_source
 from stages.lib.config.backbones import SamplingConfig
 from stages.lib.config.decode import DecodeConfig
-from stages.lib.video.source import open_video
+from stages.lib.video.av_source import AvPicture
 from tests.unit.decode.memory import Memory
 from tests.unit.lib.video.drawn import all_frames, number_of, numbered_frame, turned, write_video
 
@@ -50,6 +50,7 @@ SOURCES: dict[str, dict[str, Any]] = {
     "grey.mp4": {"stamps": range(90), "pixels": "gray"},
     "wide-pixels.mp4": {"stamps": range(90), "aspect": Fraction(4, 3)},
     "mpeg4.avi": {"stamps": range(90), "codec": "mpeg4", "bf": "2"},
+    "no-stamps.h264": {"stamps": range(90), "bf": "2"},
     "vp9.webm": {"stamps": range(60), "codec": "libvpx-vp9", "deadline": "realtime", "cpu-used": "8"},
 }
 
@@ -76,7 +77,10 @@ def exact_times(path: Path) -> tuple[list[Fraction], Fraction]:
     with av.open(str(path)) as file:
         stream = file.streams.video[0]
         frames = list(file.decode(stream))
-        if path.suffix == ".avi":  # its stamps follow the packets, not the frames: the nominal rate counts
+        if path.suffix in (
+            ".avi",
+            ".h264",
+        ):  # stamps of packets, not of frames, or none: the nominal rate counts
             return [k / stream.average_rate for k in range(len(frames))], len(frames) / stream.average_rate
         stamps = [Fraction(frame.pts) * frame.time_base for frame in frames]
         last = Fraction(frames[-1].duration) * frames[-1].time_base
@@ -147,11 +151,19 @@ def test_windows_past_the_ends_are_clamped_and_times_off_the_seconds_are_met(tmp
     assert [number_of(key) for key in keys] == [1, 37, 99]
 
 
-def test_whole_seconds_need_every_second_frame_and_the_rest_of_the_file_is_not_converted(
-    tmp_path: Path,
+def test_whole_seconds_need_every_second_frame_and_no_other_is_converted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_video(tmp_path / "v.mp4", range(450), base=Fraction(1, 30), draw=numbered_frame)
-    clips, _ = cached(path, [4.0, 5.0, 6.0], (EIGHT, SIXTEEN), 340)
+    converted, convert = [], AvPicture.rgb
+
+    def counted(picture: AvPicture, size: tuple[int, int] | None = None) -> np.ndarray:
+        converted.append(size)
+        return convert(picture, size)
+
+    monkeypatch.setattr(AvPicture, "rgb", counted)
+    clips, _ = cached(path, [4.0, 5.0, 6.0], (EIGHT, SIXTEEN), 36)
     assert sorted(clips) == list(range(120 - 64, 180 + 64, 2))
-    with open_video(path) as source:
-        assert [number for number, _ in source.read(np.array(sorted(clips)))] == sorted(clips)
+    assert sorted(converted) == [(48, 36)] * len(clips) + [(64, 48)] * 3, (
+        "each clip frame once, each keyframe once"
+    )
