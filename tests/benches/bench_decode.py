@@ -36,7 +36,7 @@ COMMAND = "python -m tests.benches.bench_decode"
 WANTED = 0.70
 SHORT_SIDE = 340
 SAMPLING = {"fast_frames": 32, "stride": 2}
-SIZES = {(340, 256): 3600, (1280, 720): 900, (1920, 1080): 450}
+SIZES = {(340, 256): 2400, (1280, 720): 600, (1920, 1080): 300}
 QUICK = {(340, 256): 45, (640, 480): 45}
 """Sizes of the drawn films, and their numbers of frames."""
 FFMPEG, FFMPEG_HALF = "ffmpeg, every frame", "ffmpeg, every second frame"
@@ -128,7 +128,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         fix = "give --ffmpeg PATH, or install it (Debian: apt install ffmpeg)"
         print(f"{args.ffmpeg} is no program here: {fix}", file=sys.stderr)
         return 2
-    sizes, rounds = (QUICK, 1) if args.quick else (SIZES, 5)
+    sizes, rounds = (QUICK, 1) if args.quick else (SIZES, 3)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         drawn = {
