@@ -23,6 +23,11 @@ class DatasetConfig(Section):
     videos: str | None = Field(
         default=None, description="folder of the video files; relative paths of the sheet start here"
     )
+    tree_rate: float = Field(
+        default=30.0,
+        gt=0,
+        description="frame rate in Hz of frame trees (folders of images instead of videos)",
+    )
     sheet: str | None = Field(
         default=None,
         description="tsv with the columns video, path, split, start (and optionally shard); "

@@ -42,6 +42,7 @@ class DecodePayload(Payload):
     decode: DecodeConfig
     samplings: tuple[SamplingConfig, ...]
     keyframes_every: float | None
+    tree_rate: float = 30.0
 
 
 class TrainDetectorPayload(Payload):
@@ -233,4 +234,5 @@ def _decode(config: Config, dataset: str) -> DecodePayload:
         decode=config.decode,
         samplings=tuple(plain),
         keyframes_every=data.keyframes_every if data.format == "videos" else None,
+        tree_rate=data.tree_rate,
     )
