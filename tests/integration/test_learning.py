@@ -17,7 +17,7 @@ from stages.lib.artifacts.maps import MapReader
 from stages.lib.artifacts.predictions import DETECTED, TRUTH, Predictions
 from stages.lib.artifacts.reader import open_artifact
 from stages.lib.artifacts.schemas import BANK, EXTRACT, PREDICT
-from stages.lib.artifacts.tables import ROLE_EVAL, Boxes, Index
+from stages.lib.artifacts.tables import ROLE_EVAL, ROLE_TRAIN, Boxes, Index
 from stages.lib.artifacts.writer import write_artifact
 from stages.lib.config.payloads import Payload
 from stages.lib.models.headfile import load_head
@@ -51,9 +51,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[lw.World]:
         yield made
 
 
-def run_extract(world: lw.World, shard: lw.Shard, out: Path, weights: str = "backbone") -> Path:
-    name = shard.index.stem
-    argv = [*world.config("extract", lw.extract_payload()), "--index", shard.index, "--decode", shard.decode]
+def run_extract(
+    world: lw.World, shard: lw.Shard, out: Path, weights: str = "backbone", **changes: object
+) -> Path:
+    name, settings = shard.index.stem, world.config("extract", lw.extract_payload(**changes))
+    argv = [*settings, "--index", shard.index, "--decode", shard.decode]
     argv += [
         "--weights",
         world.files[weights],
@@ -130,6 +132,24 @@ def test_extract_covers_the_right_keyframes(world: lw.World) -> None:
         assert np.array_equal(MapReader(file, "views/s80/").row >= 0, is_eval)
     with open_artifact(maps(world, empty), EXTRACT) as file:
         assert len(MapReader(file, "views/s64/")) == 0
+
+
+@pytest.mark.parametrize(
+    ("keyframes", "roles"), [("labelled", ROLE_TRAIN | ROLE_EVAL), ("evaluated", ROLE_EVAL)]
+)
+def test_extract_maps_what_somebody_reads(
+    world: lw.World, keyframes: str, roles: int, tmp_path: Path
+) -> None:
+    movies = world.shards[0]
+    out = run_extract(world, movies, tmp_path, keyframes=keyframes)
+    with open_artifact(out, EXTRACT) as file, open_artifact(movies.index) as index:
+        wanted = (Index.read(index).roles & roles) > 0
+        reader = MapReader(file, "views/s64/")
+        assert wanted.any() and not wanted.all()
+        assert np.array_equal(reader.row >= 0, wanted)
+    with open_artifact(maps(world, movies), EXTRACT) as file:
+        whole = MapReader(file, "views/s64/")
+    assert whole.channels == reader.channels
 
 
 def test_commands_repeat_to_the_byte(world: lw.World, tmp_path: Path) -> None:

@@ -132,6 +132,24 @@ def test_csv_members_are_inputs_and_flags_of_the_ensemble(tmp_path: Path) -> Non
     assert flow.counts()["ensemble"] == 1
 
 
+def test_weights_of_an_earlier_run_are_an_input_of_the_ensemble(tmp_path: Path) -> None:
+    config = read_config("playground")
+    config["ensembles"]["all"] = {
+        "members": config["ensembles"]["all"]["members"],
+        "weights_from": "earlier/weights.json",
+    }
+    flow = with_stubs(tmp_path, config)
+    assert "ensembles.all.weights_from" in flow.snakemake("--dry-run", code=2)
+    (tmp_path / "earlier").mkdir()
+    (tmp_path / "earlier" / "weights.json").write_text("")
+    flow.snakemake("--until", "ensemble")
+    (job,) = [job for job in flow.jobs() if job["stage"] == "ensemble"]
+    assert values(job["words"], "--given-weights") == ["earlier/weights.json"]
+    assert "earlier" not in (tmp_path / "results/playground/config/ensemble/all.json").read_text()
+    (tmp_path / "earlier" / "weights.json").write_text("changed")
+    assert flow.counts()["ensemble"] == 1
+
+
 def test_the_playground_is_the_default(tmp_path: Path) -> None:
     flow = with_stubs(tmp_path, {"run": "named-otherwise"})
     assert flow.counts()["pretrain"] == 1

@@ -15,6 +15,7 @@ from stages.lib.config.detectors import DetectorConfig
 from stages.lib.config.ensemble import EnsembleConfig
 from stages.lib.config.evaluate import EvaluateConfig, MetricConfig
 from stages.lib.config.heads import BankConfig, HeadConfig, HeadKind, MemoryConfig, RecipeConfig
+from stages.lib.config.origins import MappedKeyframes, mapped_keyframes
 from stages.lib.config.playground import MOVIES
 from stages.lib.config.report import ReportConfig
 from stages.lib.config.root import Config
@@ -72,6 +73,7 @@ class ExtractPayload(Payload):
     threads: int
     rate: float
     backbone: BackboneConfig
+    keyframes: MappedKeyframes = "all"
     views: tuple[str, ...]
     batch: int
     engine: EngineName
@@ -133,8 +135,9 @@ def _kind_and_sizes(head: HeadConfig) -> HeadConfig:
 
 
 def _unlocated(ensemble: EnsembleConfig) -> EnsembleConfig:
-    """The ensemble without the paths of its csv files, which the command gets as flags."""
-    return ensemble.model_copy(update={"csv": dict.fromkeys(ensemble.csv, "")})
+    """The ensemble without the paths of its files, which the command gets as flags."""
+    given = ensemble.weights_from and "given"
+    return ensemble.model_copy(update={"csv": dict.fromkeys(ensemble.csv, ""), "weights_from": given})
 
 
 def _own_part(world: SynthesizeConfig, dataset: str) -> SynthesizeConfig:
@@ -185,6 +188,7 @@ def payload(config: Config, stage: str, variant: str) -> Payload:
                 threads=threads,
                 rate=config.decode.rate,
                 backbone=_inference_only(config.backbones[variant]),
+                keyframes=mapped_keyframes(config, variant),
                 views=config.extract.views,
                 batch=config.extract.batch,
                 engine=config.extract.engine,

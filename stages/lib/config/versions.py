@@ -12,7 +12,7 @@ VERSIONS: Final[dict[str, int]] = {
     "pretrain": 1,
     "detect": 1,
     "finetune": 1,
-    "extract": 2,
+    "extract": 3,
     "bank": 2,
     "train": 2,
     "predict": 3,
