@@ -101,7 +101,8 @@ def _annotated(
         _log.info("%s: %s", path, ", ".join(f"{name} {count}" for name, count in vars(read).items() if count))
         parts[split] = Annotations(truth, frozenset(gone))
     try:
-        index, counts = build_index(videos, parts, _classes(labels, payload, args.labelmap), payload.format)
+        classes = _classes(labels, payload, args.labelmap)
+        index, counts = build_index(videos, parts, classes, payload.format, bank_seconds=payload.bank_seconds)
     except OutsideError as fault:
         raise StageError(
             fault.what,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.index.keyframes import Found, locate, unlabelled_seconds
+from stages.index.keyframes import Found, clip_seconds, locate, unlabelled_seconds
 from stages.lib.artifacts.tables import (
     ROLE_BANK,
     ROLE_EVAL,
@@ -49,8 +49,12 @@ def build_index(
     annotations: Mapping[str, Annotations],
     classes: Classes,
     dialect: str,
+    *,
+    bank_seconds: bool = False,
 ) -> tuple[Index, Counts]:
     """The index of one shard of annotated videos; `dialect` is ava or ava-kinetics.
+
+    With `bank_seconds` the seconds around a clip's keyframe are keyframes for banks alone.
 
     Every keyframe may enter a bank. Labelled ones may be trained on, whatever their split: each training chooses its own.
     Those of val and test are evaluated. An excluded one does neither. Seconds of an AVA video between its first and last
@@ -63,6 +67,8 @@ def build_index(
     keys: list[tuple[int, int, int]] = []
     for split, part in annotations.items():
         keys += _with_roles(videos, split, part, found[split], dialect)
+    if bank_seconds:
+        keys += _for_banks(videos, keys)
     keys.sort()
     key_rows = {(video, ms): row for row, (video, ms, _) in enumerate(keys)}
     tables = [_boxes(found[split], part.truth, classes, key_rows) for split, part in annotations.items()]
@@ -107,6 +113,19 @@ def _with_roles(
         (v, ms, ROLE_BANK | ROLE_EXCLUDED if (videos[v].video, ms) in gone else roles)
         for v, ms, roles in moments
     ]
+
+
+def _for_banks(videos: Sequence[Video], keys: Sequence[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """The seconds around the keyframes of clips, without moments of a video that are keyframes, or named already."""
+    known = {(videos[row].video, ms) for row, ms, _ in keys}
+    found = []
+    for row, ms, _ in sorted(keys):
+        for moment in clip_seconds(videos[row].start, ms):
+            name = (videos[row].video, moment)
+            if name not in known:
+                known.add(name)
+                found.append((row, moment, ROLE_BANK))
+    return found
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,11 @@ class DatasetConfig(Section):
     boxes: str | None = Field(
         default=None, description="person boxes from a csv in the PySlowFast form instead of a detector"
     )
+    bank_seconds: Literal["clip", "keyframe"] = Field(
+        default="clip",
+        description="format ava-kinetics: banks archive whole seconds before and after a keyframe, too, as far as its clip goes "
+        "(up to nine moments a clip), or the keyframe alone, which costs a ninth",
+    )
     keyframes_every: float = Field(default=1.0, gt=0, description="seconds between keyframes (format videos)")
 
     @model_validator(mode="after")

@@ -36,6 +36,7 @@ class SynthesizePayload(Payload):
 class IndexPayload(Payload):
     format: Literal["ava", "ava-kinetics", "videos"]
     keyframes_every: float
+    bank_seconds: bool = False
     exclusive: tuple[tuple[int, ...], ...] | None = None
 
 
@@ -158,6 +159,9 @@ def payload(config: Config, stage: str, variant: str) -> Payload:
                 version=version,
                 format=data.format,
                 keyframes_every=data.keyframes_every,
+                bank_seconds=bool(config.banks)
+                and data.format == "ava-kinetics"
+                and data.bank_seconds == "clip",
                 exclusive=data.exclusive,
             )
         case "decode":

@@ -6,7 +6,7 @@ from typing import Final
 
 VERSIONS: Final[dict[str, int]] = {
     "synthesize": 2,
-    "index": 2,
+    "index": 3,
     "decode": 1,
     "train_detector": 1,
     "pretrain": 1,
