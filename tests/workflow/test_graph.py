@@ -245,6 +245,27 @@ def test_the_bank_belongs_to_the_keyframes_it_serves(tmp_path: Path) -> None:
             assert Path(bank).parts[-2:] == Path(job["words"][job["words"].index("--index") + 1]).parts[-2:]
 
 
+def test_scores_of_a_data_set_know_their_shards(tmp_path: Path) -> None:
+    config = read_config("playground")
+    clips = {"playground-clips": 0.5}
+    config["heads"]["linear"] |= {"min_scores": clips}
+    config["heads"]["linear"]["recipe"]["box_scores"] = clips
+    flow = with_stubs(tmp_path, config)
+    flow.snakemake("--until", "predict")
+    for job in flow.jobs():
+        words = job["words"]
+        if job["stage"] in ("predict", "bank"):
+            (dataset,) = [word.partition("=")[2] for word in words if word.startswith("--dataset=")]
+            assert Path(values(words, "--index")[0]).parts[-2] == dataset
+        if job["stage"] == "train":
+            named = [Path(path).parts[-2] for path in values(words, "--index")]
+            linear = "/linear/" in values(words, "--out-weights")[0]
+            assert values(words, "--datasets") == named if linear else "--datasets" not in words
+    config["heads"]["linear"]["min_scores"] = {"none": 0.5}
+    other = with_stubs(tmp_path / "other", config)
+    assert "heads.linear.min_scores: there is no 'none'" in other.snakemake("--dry-run", code=2)
+
+
 def test_training_files_stand_in_one_order(tmp_path: Path) -> None:
     flow = with_stubs(tmp_path, "playground")
     flow.snakemake("--until", "predict")

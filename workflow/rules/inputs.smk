@@ -214,8 +214,8 @@ def bank_in_tuning(backbone):
 
 
 def dataset_words(recipe):
-    """--datasets and the data set of each shard that is trained on, where these are mixed in a ratio."""
-    if not recipe.ratio:
+    """--datasets and the data set of each shard that is trained on, where these are mixed or have scores of their own."""
+    if not recipe.ratio and not recipe.recipe.box_scores:
         return []
     return ["--datasets", *of_shards(lambda dataset, shard: dataset, training_shards(recipe))]
 

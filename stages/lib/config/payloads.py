@@ -20,6 +20,7 @@ from stages.lib.config.playground import MOVIES
 from stages.lib.config.report import ReportConfig
 from stages.lib.config.root import Config
 from stages.lib.config.synthesize import ClipsConfig, MoviesConfig, SynthesizeConfig
+from stages.lib.config.types import Scores
 from stages.lib.config.versions import VERSIONS
 
 
@@ -96,6 +97,7 @@ class PredictPayload(Payload):
     threads: int
     kind: HeadKind
     min_score: float
+    min_scores: Scores
     memory: MemoryConfig | None
     views: tuple[str, ...]
 
@@ -126,7 +128,7 @@ def _inference_only(backbone: BackboneConfig) -> BackboneConfig:
 
 def _without_tests(head: HeadConfig) -> HeadConfig:
     """The head without what its training does not read: the score that boxes need in testing, and the list of seeds."""
-    return head.model_copy(update={"min_score": 0.85, "seeds": (0,)})
+    return head.model_copy(update={"min_score": 0.85, "min_scores": {}, "seeds": (0,)})
 
 
 def _kind_and_sizes(head: HeadConfig) -> HeadConfig:
@@ -213,6 +215,7 @@ def payload(config: Config, stage: str, variant: str) -> Payload:
                 threads=threads,
                 kind=chosen.kind,
                 min_score=chosen.min_score,
+                min_scores=chosen.min_scores,
                 memory=chosen.memory,
                 views=config.extract.views,
             )
