@@ -248,8 +248,8 @@ def test_the_bank_belongs_to_the_keyframes_it_serves(tmp_path: Path) -> None:
 def test_scores_of_a_data_set_know_their_shards(tmp_path: Path) -> None:
     config = read_config("playground")
     clips = {"playground-clips": 0.5}
-    config["heads"]["linear"] |= {"min_scores": clips}
-    config["heads"]["linear"]["recipe"]["box_scores"] = clips
+    recipe = config["heads"]["linear"]["recipe"]
+    config["heads"]["linear"] |= {"min_scores": clips, "recipe": {**recipe, "box_scores": clips}}
     flow = with_stubs(tmp_path, config)
     flow.snakemake("--until", "predict")
     for job in flow.jobs():
