@@ -65,10 +65,8 @@ def _work(args: argparse.Namespace, payload: TrainPayload, text: str) -> dict[st
         )
         recipe = head_config.recipe
         names = names_of(args.datasets, files.shards)
-        scores = [score_of(name, recipe.box_scores, recipe.box_score) for name in names]
-        samples = training_samples(
-            files.shards, head_config.splits, box_scores=scores, box_iou=recipe.box_iou
-        )
+        least = [score_of(name, recipe.box_scores, recipe.box_score) for name in names]
+        samples = training_samples(files.shards, head_config.splits, box_scores=least, box_iou=recipe.box_iou)
         val = validation_samples(files.shards)
         mixture = mixture_of(samples, files.shards, args.datasets, head_config.ratio)
         task = Task(samples, files.maps, files.bank, files.classes.groups(), device, mixture)
