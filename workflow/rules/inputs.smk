@@ -45,7 +45,11 @@ def annotation_files(dataset):
     data = SOURCES[dataset]
     if data.synthesized:
         return drawn_parts(dataset, "annotations")
-    return [*data.annotations.values(), *data.excluded.values(), *filter(None, [data.included, data.labelmap])]
+    return [
+        *data.annotations.values(),
+        *data.excluded.values(),
+        *filter(None, [data.included, data.labelmap]),
+    ]
 
 
 def annotation_flags(dataset):
