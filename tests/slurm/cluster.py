@@ -171,7 +171,7 @@ def _configure(folder: Path) -> None:
         "GresTypes=gpu",
         "ReturnToService=2",
         "KillWait=3",
-        "MinJobAge=600",
+        "MinJobAge=86400",
         "SchedulerParameters=sched_interval=2,batch_sched_delay=0",
         *nodes,
         f"PartitionName=all Nodes={','.join(NODES)} Default=YES MaxTime=INFINITE State=UP",

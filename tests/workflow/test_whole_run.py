@@ -52,7 +52,8 @@ def test_it_ends_with_a_report(project: Project) -> None:
 def test_every_artifact_is_whole(project: Project) -> None:
     files = sorted((project.folder / RUN).rglob("*.h5"))
     stages = {path.relative_to(project.folder / RUN).parts[0] for path in files}
-    assert stages == {"index", "decode", "detect", "extract", "bank", "predict", "ensemble", "attention"}
+    made = {"index", "coverage", "decode", "detect", "extract", "bank", "predict", "ensemble", "attention"}
+    assert stages == made
     project.run("python -m stages.inspect check " + " ".join(map(str, files)))
 
 

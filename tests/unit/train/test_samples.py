@@ -69,7 +69,7 @@ def test_keyframes_without_frames_are_left_out() -> None:
     """They have no map: of a video cut off in the middle the first keyframes are trained on, of a missing one none."""
     shard = shard_of([Video("cut", seconds=4), Video("gone", seconds=3), Video("whole", seconds=2)])
     usable = np.array([True, True, False, False, False, False, False, True, True])
-    samples = training_samples([replace(shard, has_map_K=usable)], ["train"], box_score=0.9, box_iou=0.9)
+    samples = training_samples([replace(shard, has_map_K=usable)], ["train"], box_scores=[0.9], box_iou=0.9)
     assert samples.owner_K.tolist() == [0, 1, 7, 8]
     assert samples.video_K.tolist() == [0, 0, 2, 2]
 
