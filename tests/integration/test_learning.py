@@ -132,6 +132,7 @@ def test_extract_covers_the_right_keyframes(world: lw.World) -> None:
         assert len(MapReader(file, "views/s64/")) == 0
 
 
+@pytest.mark.fault("F01")
 def test_commands_repeat_to_the_byte(world: lw.World, tmp_path: Path) -> None:
     movies = world.shards[0]
     again = run_extract(world, movies, tmp_path)
@@ -384,6 +385,7 @@ def test_weights_of_another_kind_than_configured_are_refused(
     assert "of a head of kind acar, the configuration says linear" in capsys.readouterr().err
 
 
+@pytest.mark.fault("F11")
 def test_a_shard_in_whose_bank_nobody_is(world: lw.World, tmp_path: Path) -> None:
     movies = world.shards[0]
     for kind in ("acfb", "afb"):
@@ -436,6 +438,7 @@ def relabelled(source: Path, target: Path, **inputs: str) -> Path:
     return target
 
 
+@pytest.mark.fault("F17")
 @pytest.mark.parametrize("part", ["weights", "detections", "head_weights"])
 def test_a_bank_of_another_run_is_refused_by_fingerprint(
     world: lw.World, tmp_path: Path, capsys: pytest.CaptureFixture[str], part: str

@@ -54,6 +54,7 @@ def test_every_artifact_is_whole(project: Project) -> None:
     stages = {path.relative_to(project.folder / RUN).parts[0] for path in files}
     assert stages == {"index", "decode", "detect", "extract", "bank", "predict", "ensemble", "attention"}
     project.run("python -m stages.inspect check " + " ".join(map(str, files)))
+    assert "inputs" in project.run(f"python -m stages.inspect inputs {RUN}")
 
 
 def test_nothing_temporary_is_left(project: Project) -> None:

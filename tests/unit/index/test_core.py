@@ -99,6 +99,7 @@ def test_a_keyframe_belongs_to_the_clip_that_holds_it_nearest_to_the_middle(tmp_
     assert index.roles.tolist() == [EVERY | ROLE_TRAIN] * 3
 
 
+@pytest.mark.fault("F10")
 def test_a_keyframe_that_no_clip_holds_is_refused(tmp_path: Path) -> None:
     rows = truth(tmp_path, CLIPS)
     with pytest.raises(OutsideError, match=r"213\.006 s of c lies outside.*100") as caught:
