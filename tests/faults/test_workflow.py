@@ -38,7 +38,7 @@ def begin(flow: Flow, seconds: float) -> subprocess.Popen[str]:
     run = subprocess.Popen(
         command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while not any(kind_of(words) == "synthesize" for _, words in processes_in(flow.folder)):
         assert run.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)
@@ -48,7 +48,7 @@ def begin(flow: Flow, seconds: float) -> subprocess.Popen[str]:
 @pytest.mark.fault("F15")
 def test_a_second_snakemake_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
     flow = with_stubs(tmp_path / "run", "playground")
-    first = begin(flow, 15)
+    first = begin(flow, 40)
     said = flow.snakemake(*UNTIL, code=1)
     assert "cannot be locked" in said and "--unlock" in said
     assert first.poll() is None
@@ -60,7 +60,7 @@ def test_a_second_snakemake_is_refused_and_the_first_goes_on(tmp_path: Path) -> 
 @pytest.mark.fault("F15")
 def test_a_lock_of_a_killed_snakemake_is_explained_and_taken_away(tmp_path: Path) -> None:
     flow = with_stubs(tmp_path / "run", "playground")
-    run = begin(flow, 60)
+    run = begin(flow, 600)
     run.send_signal(signal.SIGKILL)
     run.wait()
     folder = type("Place", (), {"folder": flow.folder})
@@ -83,11 +83,11 @@ def test_want_of_memory_is_tried_again_with_more(tmp_path: Path) -> None:
 @pytest.mark.fault("F22")
 def test_outputs_that_appear_late_are_waited_for(tmp_path: Path) -> None:
     flow = with_stubs(tmp_path / "run", "playground")
-    flow.snakemake(*UNTIL, "--latency-wait", "20", env={"STUB_LATE": "2"})
+    flow.snakemake(*UNTIL, "--latency-wait", "120", env={"STUB_LATE": "2"})
     assert "Nothing to be done" in flow.snakemake(*UNTIL)
     other = with_stubs(tmp_path / "hasty", "playground")
     said = other.snakemake(
-        "--until", "synthesize", "--latency-wait", "1", "--retries", "0", env={"STUB_LATE": "6"}, code=1
+        "--until", "synthesize", "--latency-wait", "1", "--retries", "0", env={"STUB_LATE": "60"}, code=1
     )
     assert "latency" in said
 
