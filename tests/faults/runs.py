@@ -49,7 +49,8 @@ def known_of(project: Project) -> Undisturbed:
     moment = {
         stage: min(
             float(path.read_text().splitlines()[1].split("\t")[0])
-            for path in (project.folder / "benchmarks/playground" / stage).rglob("*.tsv")
+            for path in (project.folder / "benchmarks/playground").rglob("*.tsv")
+            if stage in (path.stem, *path.parts)
         )
         / 3
         for stage in STAGES
