@@ -48,7 +48,7 @@ def begin(flow: Flow, seconds: float) -> subprocess.Popen[str]:
 @pytest.mark.fault("F15")
 def test_a_second_snakemake_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
     flow = with_stubs(tmp_path / "run", "playground")
-    first = begin(flow, 40)
+    first = begin(flow, 10)
     said = flow.snakemake(*UNTIL, code=1)
     assert "cannot be locked" in said and "--unlock" in said
     assert first.poll() is None
