@@ -5,6 +5,7 @@
 # make test     format, lint, types, and all fast tests
 # make test-slow    faults, and a real Slurm of two nodes on this machine (installed by apt-get where that may be done; half an hour)
 # make test-slurm   the latter alone
+# make faults   the tests of every fault that a run may meet, kills in every stage among them. Writes docs/reliability.md (about 20 minutes)
 # make leak-study    does a person's own box betray a label it must not? Writes docs/leak-study.md (some minutes)
 # make relation-study    do relations and memory do what they claim? Writes docs/relation-study.md (about an hour; QUICK=1: a few minutes)
 # make bench-extract    clips/s of each way to run the backbone, against plain torch. Writes docs/bench-extract.md (some minutes)
@@ -20,7 +21,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 BENCHES := bench-extract bench-bank bench-evaluate bench-read bench-ensemble bench-decode
-.PHONY: help demo videos status soak test test-slow test-slurm check pytest leak-study relation-study $(BENCHES) environment clean-results
+.PHONY: help demo videos status soak faults test test-slow test-slurm check pytest leak-study relation-study $(BENCHES) environment clean-results
 .DELETE_ON_ERROR:
 
 # PYTHON=... chooses the interpreter; else the first of these that is new enough and not too new.
@@ -94,6 +95,12 @@ pytest: $(STAMP)
 test-slow test-slurm: $(STAMP)
 	python -m tests.slurm.cluster install
 	OMP_NUM_THREADS=1 pytest -m long --durations 10 $(if $(filter test-slurm,$@),tests/slurm)
+
+# The page is written when tests fail, too, and says so.
+faults: $(STAMP)
+	OMP_NUM_THREADS=1 pytest -m fault --ignore tests/slurm --junitxml .faults.xml || true
+	python -m tests.faults.table .faults.xml
+	rm -f .faults.xml
 
 leak-study: $(STAMP)
 	python -m tests.studies.leak_study

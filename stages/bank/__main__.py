@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _work(args: argparse.Namespace, payload: BankPayload, text: str) -> dict[str, object]:
     import numpy as np
 
-    from stages.bank.core import archived_boxes, pooled_vectors, relation_maps
+    from stages.bank.core import BATCH, archived_boxes, pooled_vectors, relation_maps
     from stages.lib.artifacts.lineage import input_of
     from stages.lib.artifacts.maps import MapReader, MapWriter
     from stages.lib.artifacts.provenance import Provenance
@@ -41,12 +41,13 @@ def _work(args: argparse.Namespace, payload: BankPayload, text: str) -> dict[str
     from stages.lib.artifacts.schemas import BANK, DETECT, EXTRACT, INDEX
     from stages.lib.artifacts.tables import ROLE_BANK, Boxes, Index, Keyframes
     from stages.lib.artifacts.writer import write_artifact
+    from stages.lib.halving import Batches
     from stages.lib.models.mapstore import MapTable
     from stages.lib.models.runtime import prepare
 
     device = prepare(args.device, payload.threads)
     least = score_of(args.dataset, payload.bank.min_scores, payload.bank.min_score)
-    head = _load_head(args.head_weights, payload)
+    head, batches = _load_head(args.head_weights, payload), Batches(BATCH)
     with (
         open_artifact(args.index, INDEX) as index_file,
         open_artifact(args.maps, EXTRACT) as map_file,
@@ -76,6 +77,7 @@ def _work(args: argparse.Namespace, payload: BankPayload, text: str) -> dict[str
                     maps,
                     boxes,
                     device,
+                    batches,
                     aligned=payload.bank.roi_aligned,
                     by_pixels=payload.bank.roi_scale == "pixels",
                 )
@@ -84,11 +86,17 @@ def _work(args: argparse.Namespace, payload: BankPayload, text: str) -> dict[str
                 writer.put("vectors", np.concatenate([np.zeros((0, channels), np.float32), *parts]))
             else:
                 archive = MapWriter(writer)
-                for part in _shown(relation_maps(maps, boxes, head.head, device), len(boxes)):  # type: ignore[arg-type]
+                for part in _shown(relation_maps(maps, boxes, head.head, device, batches), len(boxes)):  # type: ignore[arg-type]
                     for relation_map in part:
                         archive.append(relation_map)
                 archive.finish()
-    return {"seconds": int(present.sum()), "actors": len(boxes), "without map": int((~maps.has_K).sum())}
+            writer.attributes(batches.used)
+    return {
+        "seconds": int(present.sum()),
+        "actors": len(boxes),
+        "without map": int((~maps.has_K).sum()),
+        **batches.used,
+    }
 
 
 def _shown(parts: Iterator[NDArray[np.float32]], total: int) -> Iterator[NDArray[np.float32]]:

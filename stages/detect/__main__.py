@@ -56,16 +56,18 @@ def _work(args: argparse.Namespace, payload: DetectPayload, text: str) -> dict[s
         index = Index.read(index_file)
         Keyframes.read(frame_file).require_same(index.keyframes, str(args.decode), str(args.index))
         inputs = {"index": index_file.fingerprint, "decode": frame_file.fingerprint}
+        used: dict[str, int] = {}
         if args.boxes is not None:
             found, missing = _given(args, index), 0
             inputs["boxes"] = file_sha(args.boxes)
         else:
-            found, missing = _detected(args, payload, frame_file)
+            found, missing, used = _detected(args, payload, frame_file)
             inputs["weights"] = file_sha(args.weights)
         with write_artifact(args.out, DETECT, Provenance("detect", payload.version, text, inputs)) as writer:
             index.keyframes.write(writer)
             Boxes(found.row_splits, found.boxes, found.scores).write(writer)
-    return {"keyframes": len(index.keyframes), "without picture": missing, "boxes": len(found.boxes)}
+            writer.attributes(used)
+    return {"keyframes": len(index.keyframes), "without picture": missing, "boxes": len(found.boxes), **used}
 
 
 def _given(args: argparse.Namespace, index: Index) -> KeyframeBoxes:
@@ -96,8 +98,8 @@ def _given(args: argparse.Namespace, index: Index) -> KeyframeBoxes:
 
 def _detected(
     args: argparse.Namespace, payload: DetectPayload, frame_file: Artifact
-) -> tuple[KeyframeBoxes, int]:
-    """Boxes of a detector on every keyframe that has a picture, and how many have none."""
+) -> tuple[KeyframeBoxes, int, dict[str, int]]:
+    """Boxes of a detector on every keyframe that has a picture, how many have none, and the batch where it was halved."""
     import numpy as np
 
     from stages.detect.core import KeyframeBoxes, detect_people
@@ -117,7 +119,8 @@ def _detected(
     found = detect_people(pictures, detector, detector.cfg.batch)
     counts = np.zeros(len(has_picture), np.int64)
     counts[rows] = np.diff(found.row_splits)
-    return KeyframeBoxes(found.boxes, found.scores, splits_of(counts)), int((~has_picture).sum())
+    boxes = KeyframeBoxes(found.boxes, found.scores, splits_of(counts))
+    return boxes, int((~has_picture).sum()), detector.batches.used
 
 
 if __name__ == "__main__":

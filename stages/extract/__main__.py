@@ -56,6 +56,7 @@ def _work(args: argparse.Namespace, payload: ExtractPayload, text: str) -> dict[
         device,
         alpha=backbone.network.alpha,
         rule=config.sampling.slow_rule,
+        batch=payload.batch,
     )
     with ExitStack() as stack:
         index_file = stack.enter_context(open_artifact(args.index, INDEX))
@@ -88,12 +89,15 @@ def _work(args: argparse.Namespace, payload: ExtractPayload, text: str) -> dict[
         outputs = Outputs(writers[0], writers[-1], canonical, tuple(others))
         job = Job(requests, plans, (index.roles & ROLE_EVAL) > 0, int(wanted.sum()))
         counts = run(extractor, job, frames, outputs)
+        for writer in writers:
+            writer.attributes(extractor.batches.used)
         size_K2 = frames.clip_size[video]
         for place, view in enumerate((canonical, *others)):
             pixels = [view.size(h, w) if h and w else (0, 0) for w, h in size_K2.tolist()]
             writers[-1 if place else 0].put(
                 f"views/{view.name}/size", np.array(pixels, np.int32).reshape(-1, 2)
             )
+    counts |= extractor.batches.used
     return {"keyframes": len(video), "without frames": int((~has_clip).sum()), **counts}
 
 

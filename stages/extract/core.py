@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from stages.lib.geometry.views import View
+from stages.lib.halving import Batches
 from stages.lib.models.engines import Engine
 from stages.lib.models.runtime import to_device
 from stages.lib.models.slowfast import SlowRule, split_pathways
@@ -31,7 +32,7 @@ class Normalisation:
 
 
 class Extractor:
-    """An engine and how its input is made: `alpha` fast frames for one slow frame, chosen by `rule`."""
+    """An engine and how its input is made: `alpha` fast frames for one slow frame, chosen by `rule`; `batch` clips at most."""
 
     def __init__(
         self,
@@ -41,8 +42,10 @@ class Extractor:
         *,
         alpha: int,
         rule: SlowRule,
+        batch: int = 1 << 30,
     ) -> None:
         self._engine, self._device = engine, device
+        self.batches = Batches(batch)
         self._alpha, self._rule = alpha, rule
         mean, std = (
             torch.tensor(values, device=device) for values in (normalisation.mean, normalisation.std)
@@ -50,9 +53,14 @@ class Extractor:
         # (x / 255 - mean) / std as one multiplication and one addition per value.
         self._factor, self._shift = 1.0 / (255.0 * std), -mean / std
 
-    @torch.inference_mode()
     def maps(self, frames_BFHWC: Frames, view: View) -> NDArray[np.float32]:
         """Context maps (B,C,h,w) of clips of one size in a view; the map of a mirrored view is mirrored as well."""
+        return np.concatenate(
+            list(self.batches.of(len(frames_BFHWC), lambda clips: self._maps(frames_BFHWC[clips], view)))
+        )
+
+    @torch.inference_mode()
+    def _maps(self, frames_BFHWC: Frames, view: View) -> NDArray[np.float32]:
         resized_BFHWC = resize_frames(to_device(torch.from_numpy(frames_BFHWC), self._device), view)
         slow, fast = split_pathways(self._normalised(resized_BFHWC), self._alpha, self._rule)
         return self._engine(slow, fast).cpu().numpy()

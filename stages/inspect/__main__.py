@@ -2,6 +2,7 @@
 
   show FILE...   schema, origin, configuration, inputs, and every array with its first values
   check FILE...  verify schema, safety, checksums, digests and fingerprint
+  inputs RUN FILE...    was all in results/<run> made from what lies there now? FILE: weights and boxes from outside
   diff A B       what differs; exit code 1 when something does
   status         the newest run: jobs by rule, time left, what runs, videos that are left out
 
@@ -18,31 +19,39 @@ from pathlib import Path
 
 from stages.inspect.checks import check_file
 from stages.inspect.contents import ARTIFACT, read_contents
+from stages.inspect.inputs import check_inputs
 from stages.inspect.status import status
 from stages.inspect.text import describe, difference
 from stages.inspect.values import compare_values
-from stages.lib.cli import EXIT_ERROR, EXIT_INPUT, EXIT_OK
+from stages.lib.cli import EXIT_ERROR, EXIT_INPUT, EXIT_OK, leaving_reader
 from stages.lib.errors import StageError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the tool; returns the exit code."""
     args = _parser().parse_args(argv)
+    code = EXIT_OK
     try:
-        if args.action == "show":
-            return _show(args.file)
-        if args.action == "check":
-            return _check(args.file)
-        if args.action == "status":
-            print(status(args.directory, datetime.now()))
-            return EXIT_OK
-        return _diff(args.first, args.second)
+        with leaving_reader():
+            code = _act(args)
     except StageError as error:
         print(f"ERROR: {error}", file=sys.stderr)
         return EXIT_INPUT
-    except BrokenPipeError:
-        sys.stderr.close()
-        return EXIT_OK
+    return code
+
+
+def _act(args: argparse.Namespace) -> int:
+    if args.action == "show":
+        return _show(args.file)
+    if args.action == "check":
+        return _check(args.file)
+    if args.action == "diff":
+        return _diff(args.first, args.second)
+    if args.action == "inputs":
+        print(f"ok    {args.run}: {check_inputs(args.run, args.given)}")
+    else:
+        print(status(args.directory, datetime.now()))
+    return EXIT_OK
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -54,6 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     actions = parser.add_subparsers(dest="action", required=True)
     for name in ("show", "check"):
         actions.add_parser(name).add_argument("file", type=Path, nargs="+")
+    inputs = actions.add_parser("inputs")
+    inputs.add_argument("run", type=Path)
+    inputs.add_argument("given", type=Path, nargs="*")
     actions.add_parser("status").add_argument(
         "--directory", type=Path, default=Path(), help="where snakemake runs (default: here)"
     )

@@ -9,7 +9,8 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,6 +20,7 @@ from stages.lib.config.payloads import Payload
 from stages.lib.config.versions import VERSIONS
 from stages.lib.errors import StageError
 from stages.lib.files import write_text
+from stages.lib.halving import is_out_of_memory
 
 Model = TypeVar("Model", bound=Payload)
 Counts = Mapping[str, object]
@@ -71,22 +73,37 @@ def guarded(work: Callable[[], None], refusal: Path | None = None) -> int:
         if earlier is not None:
             print(f"ERROR: {earlier} (refused before in this run; not tried again)", file=sys.stderr)
             return EXIT_INPUT
-        work()
+        with leaving_reader():
+            work()
     except StageError as error:
         print(f"ERROR: {error}", file=sys.stderr)
         _remember(refusal, str(error))
         return EXIT_INPUT
-    except MemoryError:
-        traceback.print_exc()
-        return EXIT_MEMORY
     except Exception as error:  # noqa: BLE001 - the last frame: all else is our own fault
         traceback.print_exc()
+        if is_out_of_memory(error):
+            print(
+                "ERROR: out of memory. Mend it: give the job more, or make its batch smaller.",
+                file=sys.stderr,
+            )
+            return EXIT_MEMORY
         print(
             "This is a fault of acarflow, not of your input. Please report it with the lines above.",
             file=sys.stderr,
         )
-        return EXIT_MEMORY if type(error).__name__ == "OutOfMemoryError" else EXIT_ERROR
+        return EXIT_ERROR
     return EXIT_OK
+
+
+@contextmanager
+def leaving_reader() -> Iterator[None]:
+    """That whoever reads standard output leaves early (`| head`) is no fault: the rest of the block's words go nowhere."""
+    try:
+        yield
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(

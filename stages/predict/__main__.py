@@ -80,12 +80,14 @@ def _work(args: argparse.Namespace, payload: PredictPayload, text: str) -> dict[
             args.out, PREDICT, Provenance("predict", payload.version, text, inputs)
         ) as writer:
             Predictions(index.keyframes.take(rows), classes, boxsets).write(writer)
+            writer.attributes(use.batches.used)
     return {
         "keyframes": len(rows),
         "without map": int((~has_map[rows]).sum()),
         **{f"{name} boxes": len(chosen) for name, chosen in boxes.items()},
         f"boxes below {least:g}:": below,
         "views": len(views),
+        **use.batches.used,
     }
 
 

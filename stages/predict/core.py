@@ -6,7 +6,7 @@ Shapes: K keyframes, N boxes over all of them, A classes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from stages.lib.artifacts.tables import Boxes, Keyframes
 from stages.lib.geometry.views import parse_view
+from stages.lib.halving import Batches
 from stages.lib.models.heads import Head
-from stages.lib.models.inference import Queries, Reader
+from stages.lib.models.inference import BATCH, Queries, Reader
 from stages.lib.models.mapstore import MapTable
 from stages.lib.models.memory import BankMemory
 from stages.lib.progress import Progress
@@ -26,12 +27,13 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class HeadInUse:
-    """A head, its number of classes, and how it reads its bank (none: it has none)."""
+    """A head, its number of classes, how it reads its bank (none: it has none), and how many keyframes it sees at once."""
 
     head: Head
     classes: int
     memory: BankMemory | None = None
     slots: int = 0
+    batches: Batches = field(default_factory=lambda: Batches(BATCH))
 
 
 def predicted_boxes(boxes: Boxes, rows: Ints, has_map_K: NDArray[np.bool_], min_score: float) -> Boxes:
@@ -60,7 +62,7 @@ def logits_by_view(
     progress = Progress(len(views) * int((np.diff(boxes.row_splits) > 0).sum()), "predict")
     logits = {}
     for name, maps in views.items():
-        reader = Reader(use.head, maps, device, use.memory, use.slots, parse_view(name).flip)
+        reader = Reader(use.head, maps, device, use.memory, use.slots, parse_view(name).flip, use.batches)
         logits[name] = reader.logits(queries, use.classes, progress.add)
     progress.close()
     return logits

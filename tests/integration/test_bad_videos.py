@@ -105,6 +105,7 @@ def shard(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.fault("F04", "F05", "F06", "F08", "F10")
 def test_each_is_listed_with_its_state_and_reason_and_costs_only_itself(shard: Path) -> None:
     table = coverage(shard, val=(shard / "val.csv").read_text())
     assert list(table) == sorted(EXPECTED)
@@ -116,6 +117,7 @@ def test_each_is_listed_with_its_state_and_reason_and_costs_only_itself(shard: P
     assert (table["other-rate"]["claimed_rate"], table["other-rate"]["rate"][:4]) == ("25.000", "12.5")
 
 
+@pytest.mark.fault("F04", "F05", "F06")
 def test_good_files_give_the_same_frames_beside_bad_ones(shard: Path) -> None:
     with open_artifact(shard / "decode.h5", DECODE) as artifact:
         artifact.verify()
@@ -132,11 +134,13 @@ def test_good_files_give_the_same_frames_beside_bad_ones(shard: Path) -> None:
     assert sum(same) >= SECONDS - 1, "at most one group of pictures is spoilt"
 
 
+@pytest.mark.fault("F04")
 def test_decoding_them_again_gives_the_same_bytes(shard: Path) -> None:
     assert main(arguments(shard, "again.h5")) == 0
     assert (shard / "again.h5").read_bytes() == (shard / "decode.h5").read_bytes()
 
 
+@pytest.mark.fault("F08")
 def test_a_file_without_permission(tmp_path: Path) -> None:
     if os.geteuid() == 0:
         pytest.skip("root may read anything")

@@ -61,6 +61,7 @@ def bad_file(kind: str, folder: Path) -> Path:
     return path
 
 
+@pytest.mark.fault("F18", "S")
 @pytest.mark.parametrize(
     ("kind", "message"),
     [

@@ -126,6 +126,7 @@ def test_bad_files_among_good_ones_are_recorded_and_stop_nobody(tmp_path: Path) 
     check_coverage(tmp_path)
 
 
+@pytest.mark.fault("F10")
 def test_keyframes_after_the_end_are_counted_and_listed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -262,6 +263,7 @@ sys.exit(code or (3 if loaded else 0))
 """
 
 
+@pytest.mark.fault("F24")
 def test_the_command_ends_with_0_while_a_thread_polls_and_loads_neither_cv2_nor_torch(tmp_path: Path) -> None:
     settings(tmp_path)
     good = write_video(tmp_path / "good.mp4", range(50))
@@ -273,6 +275,7 @@ def test_the_command_ends_with_0_while_a_thread_polls_and_loads_neither_cv2_nor_
         assert done.returncode == 0, done.stderr.decode()
 
 
+@pytest.mark.fault("F02")
 def test_killed_while_writing_it_leaves_no_final_file(tmp_path: Path) -> None:
     settings(tmp_path, rate=30.0)
     long = write_video(tmp_path / "long.mp4", range(900))

@@ -139,6 +139,7 @@ def test_an_empty_csv_and_an_empty_shard_are_fine(tmp_path: Path) -> None:
     assert len(read(tmp_path / "index.h5").keyframes) == 0
 
 
+@pytest.mark.fault("F09", "F11", "F23")
 @pytest.mark.parametrize(
     ("kind", "rows", "message"),
     [

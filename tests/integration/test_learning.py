@@ -152,6 +152,7 @@ def test_extract_maps_what_somebody_reads(
     assert whole.channels == reader.channels
 
 
+@pytest.mark.fault("F01")
 def test_commands_repeat_to_the_byte(world: lw.World, tmp_path: Path) -> None:
     movies = world.shards[0]
     again = run_extract(world, movies, tmp_path)
@@ -432,6 +433,7 @@ def test_weights_of_another_kind_than_configured_are_refused(
     assert "of a head of kind acar, the configuration says linear" in capsys.readouterr().err
 
 
+@pytest.mark.fault("F11")
 def test_a_shard_in_whose_bank_nobody_is(world: lw.World, tmp_path: Path) -> None:
     movies = world.shards[0]
     for kind in ("acfb", "afb"):
@@ -484,6 +486,7 @@ def relabelled(source: Path, target: Path, **inputs: str) -> Path:
     return target
 
 
+@pytest.mark.fault("F17")
 @pytest.mark.parametrize("part", ["weights", "detections", "head_weights"])
 def test_a_bank_of_another_run_is_refused_by_fingerprint(
     world: lw.World, tmp_path: Path, capsys: pytest.CaptureFixture[str], part: str

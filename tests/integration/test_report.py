@@ -206,6 +206,7 @@ def videos(
     return main([*words, *flags])
 
 
+@pytest.mark.fault("F09", "S")
 def test_own_videos_with_odd_names_and_a_broken_one(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -292,6 +293,7 @@ def test_boxes_that_are_not_classified_are_counted(tmp_path: Path, capfd: pytest
     assert said in capfd.readouterr().err
 
 
+@pytest.mark.fault("F11")
 def test_no_people_at_all(tmp_path: Path) -> None:
     world, manifest = own_world(tmp_path, {"a.mp4": None})
     nobody = replace(

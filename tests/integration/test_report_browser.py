@@ -153,6 +153,7 @@ def test_the_page_loads_nothing_and_fits_the_window(tmp_path: Path, material: Ca
     assert found["tables"] > 5 and found["buttons"] > 5
 
 
+@pytest.mark.fault("S")
 def test_the_browser_refuses_to_load_anything(tmp_path: Path) -> None:
     foreign = Section("a", "A", '<img src="http://localhost:9/picture.png"><img src="picture.png">')
     complaints = browse(tmp_path, page("t", "s", [foreign]), "--dump-dom").stderr

@@ -34,6 +34,7 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return project.promised()
 
 
+@pytest.mark.fault("F03")
 def test_a_run_on_two_nodes_gives_the_bytes_of_a_local_one(
     cluster: Cluster, local: dict[str, str], tmp_path: Path
 ) -> None:
@@ -50,6 +51,7 @@ def test_a_run_on_two_nodes_gives_the_bytes_of_a_local_one(
     assert "Nothing to be done" in project.run(COMMAND, cluster.env(project.env["PATH"]))
 
 
+@pytest.mark.fault("F03")
 def test_cancelled_late_and_drained(cluster: Cluster, local: dict[str, str], tmp_path: Path) -> None:
     """One job is cancelled, one stands still until its time is over, one node is drained for a while."""
     project = Project(tmp_path)

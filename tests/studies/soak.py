@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import os
 import random
-import re
 import signal
 import subprocess
 import sys
@@ -26,12 +25,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stages.lib.files import write_text
+from tests.workflow.processes import kind_of, processes_in
 from tests.workflow.tiny import RUN, Project
 
 SNAKEMAKE = (sys.executable, "-m", "snakemake", "--configfile", "configs/playground.yaml")
 PAUSE = (1.0, 12.0)  # seconds between two kills
 WHOLE = 10.0  # minutes of a soak that is worth a page
-STAGE = re.compile(rb"stages\.(\w+)")
 
 
 @dataclass
@@ -132,7 +131,7 @@ def _start(soak: Soak, project: Project) -> subprocess.Popen[bytes]:
 
 def _kill_one(project: Project, chance: random.Random) -> str:
     """Ends one of the processes that work in the project's folder, orphans of earlier starts too; what it was."""
-    found = sorted(_processes(project.folder))
+    found = processes_in(project.folder)
     if not found:
         return "nobody was there"
     number, words = chance.choice(found)
@@ -140,29 +139,7 @@ def _kill_one(project: Project, chance: random.Random) -> str:
         os.kill(number, signal.SIGKILL)
     except ProcessLookupError:
         return "gone by itself"
-    stage = STAGE.search(words)
-    shell = b"bash" in words.split(b"\0")[0]
-    return (
-        "shell"
-        if shell
-        else stage[1].decode()
-        if stage
-        else "snakemake"
-        if b"snakemake" in words
-        else "helper"
-    )
-
-
-def _processes(folder: Path) -> list[tuple[int, bytes]]:
-    """Process ids and command lines of what runs in this folder."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            if (path / "cwd").resolve() == folder.resolve():
-                found.append((int(path.name), (path / "cmdline").read_bytes()))
-        except OSError:
-            continue
-    return [(number, words) for number, words in found if words]
+    return kind_of(words)
 
 
 def _page(soak: Soak, alone: float, minutes: float, seed: int) -> str:

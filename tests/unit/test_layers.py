@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 STAGES = ROOT / "stages"
-FLOOR_0 = {"errors", "files", "parallel", "geometry", "metrics", "config", "annotations"}
+FLOOR_0 = {"errors", "files", "halving", "parallel", "geometry", "metrics", "config", "annotations"}
 FLOOR_1 = {"artifacts", "video", "models", "detectors"}
 COMMAND_LINE = {"cli", "progress"}
 TOOLS = {"annotations", "inspect", "checkpoint"}

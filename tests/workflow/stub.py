@@ -4,7 +4,8 @@
 
 As the real stages do, it exits with 2 when the settings are not those expected. Everything else goes to the real
 interpreter. The environment may ask for more: STUB_LOG (a line of JSON per job), STUB_SECONDS (how long a job takes),
-STUB_REFUSE (a stage that refuses its input).
+STUB_REFUSE (a stage that refuses its input), STUB_HUNGRY (a stage whose first attempt in this folder ends for want of
+memory), STUB_LATE (seconds after a job's end at which its outputs appear, as on a slow network disk).
 """
 
 import hashlib
@@ -20,7 +21,12 @@ def main(argv: list[str]) -> int:
         os.execv(sys.executable, [sys.executable, *argv])
     start, stage, words = time.time(), argv[1].removeprefix("stages."), argv[2:]
     time.sleep(float(os.environ.get("STUB_SECONDS", "0")))
-    code = work(stage, flags(words))
+    late = float(os.environ.get("STUB_LATE", "0"))
+    if late and os.fork() == 0:
+        os.setsid()
+        time.sleep(late)
+        os._exit(work(stage, flags(words)))
+    code = 0 if late else work(stage, flags(words))
     log = os.environ.get("STUB_LOG")
     if log:
         line = {
@@ -57,6 +63,10 @@ def work(stage: str, given: dict[str, list[str]]) -> int:
     if os.environ.get("STUB_REFUSE") == stage:
         print(f"ERROR: {stage} refuses its input")
         return 2
+    hungry = Path(f"{stage}.hungry")
+    if os.environ.get("STUB_HUNGRY") == stage and not hungry.exists():
+        hungry.touch()
+        return 137
     for flag in ("--out", "--out-views", "--out-weights", "--out-head", "--out-history"):
         for path in given.get(flag, []):
             write(Path(path), stage)

@@ -62,6 +62,7 @@ def test_bad_configuration(tmp_path: Path, change: dict[str, Any], named: str) -
     assert named in text and "Mend it: " in text
 
 
+@pytest.mark.fault("F09")
 def test_a_sheet_with_a_bad_line(tmp_path: Path) -> None:
     config = read_config("playground")
     config["datasets"]["mine"] = {

@@ -25,6 +25,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Flow:
     return flow
 
 
+@pytest.mark.fault("F16")
 def test_a_second_run_does_nothing(done: Flow) -> None:
     before = len(done.jobs())
     assert "Nothing to be done" in done.snakemake()
@@ -52,6 +53,7 @@ MATRIX: list[tuple[dict[str, Any], set[str]]] = [
 ]
 
 
+@pytest.mark.fault("F16")
 @pytest.mark.parametrize(("change", "rules"), MATRIX, ids=[str(change) for change, _ in MATRIX])
 def test_a_changed_key_runs_its_stage_and_its_heirs(
     done: Flow, change: dict[str, Any], rules: set[str]
@@ -69,6 +71,7 @@ def test_one_head_runs_alone(done: Flow) -> None:
     assert counts["evaluate"] == 2, "the head and the ensemble with it"
 
 
+@pytest.mark.fault("F16")
 @pytest.mark.parametrize(
     "change", [{}, {"heads": {"linear": {"recipe": {"lr": 5.0e-3}}}}], ids=["none", "same value"]
 )
@@ -109,6 +112,7 @@ def test_one_stage_alone(done: Flow) -> None:
     assert set(counts) == {"extract"}
 
 
+@pytest.mark.fault("F27")
 def test_the_number_of_shards_mixes_nothing(done: Flow) -> None:
     counts = done.counts(config={"datasets": {"playground-movies": {"shards": 3}}})
     assert counts["decode"] == 3, "the movies are cut anew, the clips stay"
@@ -124,6 +128,7 @@ def test_a_lost_result_is_made_again(done: Flow) -> None:
         page.write_text(text)
 
 
+@pytest.mark.fault("F21")
 def test_changed_settings_are_refused_when_the_records_are_gone(tmp_path: Path) -> None:
     """A copied tree: Snakemake alone would take the results of other settings for results of these."""
     flow = with_stubs(tmp_path, "playground")

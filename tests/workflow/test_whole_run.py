@@ -55,6 +55,7 @@ def test_every_artifact_is_whole(project: Project) -> None:
     made = {"index", "coverage", "decode", "detect", "extract", "bank", "predict", "ensemble", "attention"}
     assert stages == made
     project.run("python -m stages.inspect check " + " ".join(map(str, files)))
+    assert "inputs" in project.run(f"python -m stages.inspect inputs {RUN}")
 
 
 def test_nothing_temporary_is_left(project: Project) -> None:

@@ -102,6 +102,11 @@ class Writer:
         """A root attribute for readers; not part of the fingerprint, so derive it from config or data."""
         self._file.attrs[name] = value
 
+    def attributes(self, values: Mapping[str, str | int | float]) -> None:
+        """Several of them."""
+        for name, value in values.items():
+            self.attribute(name, value)
+
     def finish(self, origin: Provenance) -> str:
         """Write provenance and fingerprint as root attributes; return the fingerprint."""
         digests = {name: stream.digest() for name, stream in sorted(self._streams.items())}

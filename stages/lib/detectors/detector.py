@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from stages.lib.detectors.checkpoint import class_count, load_state
 from stages.lib.detectors.faster_rcnn import SIZE_DIVISOR, build_faster_rcnn
 from stages.lib.detectors.letterbox import Letterbox, fit, resize
 from stages.lib.detectors.samples import make_sample, stack
+from stages.lib.halving import Batches
 
 PERSON = 0
 """Class index of a person: the only class of our detectors, and the first of COCO's 80."""
@@ -36,7 +38,7 @@ class PersonDetector:
 
     def __init__(self, model: nn.Module, cfg: DetectorConfig, device: str = "cpu") -> None:
         self.model = model.to(device).eval()
-        self.cfg = cfg
+        self.cfg, self.batches = cfg, Batches(cfg.batch)
 
     @classmethod
     def from_state(
@@ -60,12 +62,14 @@ class PersonDetector:
             groups[box.padded].append(index)
         found: dict[int, Detections] = {}
         for members in groups.values():
-            for start in range(0, len(members), self.cfg.batch):
-                chunk = members[start : start + self.cfg.batch]
-                samples = [make_sample(resize(images[i], boxes[i])) for i in chunk]
-                results = self.model.test_step(stack(samples))  # type: ignore[operator]
-                for i, result in zip(chunk, results, strict=True):
-                    found[i] = self._persons(result.pred_instances, boxes[i])
+
+            def run(items: slice, members: list[int] = members) -> list[object]:
+                samples = [make_sample(resize(images[i], boxes[i])) for i in members[items]]
+                return list(self.model.test_step(stack(samples)))  # type: ignore[operator]
+
+            results = chain.from_iterable(self.batches.of(len(members), run))
+            for i, result in zip(members, results, strict=True):
+                found[i] = self._persons(result.pred_instances, boxes[i])  # type: ignore[attr-defined]
         return [found[i] for i in range(len(images))]
 
     def _fit(self, image_HWC: np.ndarray) -> Letterbox:

@@ -6,7 +6,7 @@ Shapes: K keyframes, N boxes over all of them, B keyframes of a batch, A classes
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from stages.lib.geometry.boxes import flip_boxes
+from stages.lib.halving import Batches
 from stages.lib.models.heads import AcarAcfbHead, Head
 from stages.lib.models.inputs import BankInput, HeadInput, RelationKeys
 from stages.lib.models.mapstore import MapTable, by_grid
@@ -24,6 +25,8 @@ from stages.lib.models.slots import choose_slots, score_order
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
+
+BankReader = Callable[[Ints, Ints], BankInput | None]
 
 BATCH: Final = 16
 
@@ -51,7 +54,7 @@ class Queries:
 
 @dataclass(frozen=True)
 class Reader:
-    """A head in evaluation mode, the maps it reads in one view, and its bank."""
+    """A head in evaluation mode, the maps it reads in one view, its bank, and how many keyframes it sees at once."""
 
     head: Head
     maps: MapTable
@@ -59,6 +62,7 @@ class Reader:
     memory: BankMemory | None = None
     slots: int = 5
     flipped: bool = False
+    batches: Batches = field(default_factory=lambda: Batches(BATCH))
 
     @torch.inference_mode()
     def logits(
@@ -73,8 +77,9 @@ class Reader:
         filled = np.flatnonzero(np.diff(queries.row_splits) > 0)
         for grid, group in by_grid(self.maps.grid_K2[queries.owner_K], filled):
             read_bank = self._bank_reader(grid)
-            for first in range(0, len(group), BATCH):
-                part = group[first : first + BATCH]
+
+            def classify(items: slice, group: Ints = group, read_bank: BankReader = read_bank) -> int:
+                part = group[items]
                 rows, place = queries.rows(part)
                 inputs = HeadInput(
                     to_device(torch.from_numpy(self.maps.take(queries.owner_K[part])), self.device),
@@ -84,14 +89,17 @@ class Reader:
                     optional_to_device(self.maps.extent(queries.owner_K[part]), self.device),
                 )
                 logits_NA[rows] = self.head(inputs).float().cpu().numpy()
+                return len(part)
+
+            for count in self.batches.of(len(group), classify):
                 if on_keyframes is not None:
-                    on_keyframes(len(part))
+                    on_keyframes(count)
         return logits_NA
 
     def _seen(self, boxes_N4: Floats) -> Floats:
         return np.ascontiguousarray(flip_boxes(boxes_N4) if self.flipped else boxes_N4, np.float32)
 
-    def _bank_reader(self, grid: tuple[int, int]) -> Callable[[Ints, Ints], BankInput | None]:
+    def _bank_reader(self, grid: tuple[int, int]) -> BankReader:
         """From videos and times of keyframes, in ascending order, to what they read of the bank; None without one."""
         memory, head, view = self.memory, self.head, LiveView(grid, self.flipped)
         if memory is None:

@@ -102,6 +102,7 @@ class Bomb:
         return os.mkdir, ("exploded",)
 
 
+@pytest.mark.fault("S")
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -36,6 +36,7 @@ def test_softmax_linear_top_k_and_uniform_weights() -> None:
         np.testing.assert_allclose(values[:, 0], expected, err_msg=rule)
 
 
+@pytest.mark.fault("F25")
 @pytest.mark.parametrize("rule", ["ap", "softmax", "linear", "top-k"])
 def test_classes_without_truth_or_without_any_ap_are_weighted_evenly_with_a_note(rule: str) -> None:
     ap = [[np.nan, 0.0, 0.2], [np.nan, 0.0, 0.4]]

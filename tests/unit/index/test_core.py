@@ -172,6 +172,7 @@ def test_a_moment_of_two_clips_is_archived_once(tmp_path: Path) -> None:
     assert np.count_nonzero(index.roles & ROLE_EVAL) == 2
 
 
+@pytest.mark.fault("F10")
 def test_a_keyframe_that_no_clip_holds_is_refused(tmp_path: Path) -> None:
     rows = truth(tmp_path, CLIPS)
     with pytest.raises(OutsideError, match=r"213\.006 s of c lies outside.*100") as caught:

@@ -23,6 +23,7 @@ def write_weights(path: Path, values: list[float], note: str = "acar") -> Path:
         "layer.weight": {"dtype": "F32", "shape": [len(values)], "data_offsets": [0, len(data)]},
     }
     text = json.dumps(header).encode()
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(struct.pack("<Q", len(text)) + text + data)
     return path
 

@@ -42,6 +42,7 @@ def test_success_says_counts_last(tmp_path: Path, capfd: pytest.CaptureFixture[s
     assert lines[-1].endswith("boxes 3")
 
 
+@pytest.mark.fault("F14")
 @pytest.mark.parametrize(
     ("error", "code"),
     [(StageError("no box", "file.csv:3", "add one"), 2), (MemoryError(), 137), (ValueError("oops"), 1)],
@@ -74,6 +75,7 @@ def test_a_bad_configuration_is_named(
     assert "config.json" in said
 
 
+@pytest.mark.fault("F26")
 def test_a_stale_or_missing_configuration_is_refused(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -107,6 +109,7 @@ def test_other_errors_are_not_remembered(tmp_path: Path, monkeypatch: pytest.Mon
     assert not marker.exists()
 
 
+@pytest.mark.fault("F14")
 def test_out_of_memory_of_torch_is_known_by_its_name() -> None:
     class OutOfMemoryError(RuntimeError):
         pass

@@ -22,6 +22,7 @@ def test_an_empty_annotation_file_is_no_fault_and_a_missing_one_is(tmp_path: Pat
         is_empty(tmp_path / "gone.csv")
 
 
+@pytest.mark.fault("F13")
 def test_a_text_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "folder/rows.csv"
 
@@ -39,6 +40,7 @@ def test_a_text_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     assert path.read_bytes() == "whole: ü\n".encode()
 
 
+@pytest.mark.fault("F15")
 def test_what_killed_processes_left_is_removed(tmp_path: Path) -> None:
     """A process that is gone leaves a file and a folder; those of a living one, of another machine and of other names stay."""
     gone = subprocess.run(

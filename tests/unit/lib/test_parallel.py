@@ -62,6 +62,7 @@ def number_and_process(n: int) -> tuple[int, int]:
     return 10 // n, os.getpid()
 
 
+@pytest.mark.fault("F20")
 def test_processes_give_results_in_order_and_are_others() -> None:
     results = list(in_processes(number_and_process, [5, 4, 3, 2, 1, 2], 2))
     assert [result for result, _ in results] == [2, 2, 3, 5, 10, 5]
@@ -79,6 +80,7 @@ def die(n: int) -> int:
     return n
 
 
+@pytest.mark.fault("F20")
 def test_a_killed_process_means_want_of_memory() -> None:
     with pytest.raises(MemoryError, match="killed"):
         list(in_processes(die, range(3), 2))
@@ -99,6 +101,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.fault("F20")
 def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(PROGRAM.format(folder=str(tmp_path / "said")))

@@ -134,6 +134,7 @@ def full_material() -> Material:
     )
 
 
+@pytest.mark.fault("S")
 def test_the_page_is_whole_and_nothing_is_left_unescaped() -> None:
     html = build_page(full_material())
     checker = Checker()
@@ -165,6 +166,7 @@ def test_an_empty_run_says_what_is_missing() -> None:
     assert "no metrics" in plain_tables(Material(run="own"))
 
 
+@pytest.mark.fault("S")
 @given(st.text(max_size=40))
 def test_escaped_text_has_no_markup(text: str) -> None:
     assert not set('<>"') & set(esc(text))

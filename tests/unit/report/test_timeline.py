@@ -120,6 +120,7 @@ def test_bars_stand_where_and_are_as_strong_as_the_actions() -> None:
     assert texts.index("talk <to> & listen") < texts.index("walk"), "the surest action first"
 
 
+@pytest.mark.fault("F11")
 def test_lanes_are_limited_and_hidden_actors_are_counted() -> None:
     moments = Moments(
         np.array([1.0]), (tuple(person(n + 1, (0, 0.9), (1, 0.5), (2, 0.4)) for n in range(30)),)

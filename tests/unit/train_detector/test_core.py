@@ -64,6 +64,7 @@ def test_two_runs_give_identical_weights_and_another_seed_does_not(tmp_path: Pat
     assert not _same(first, _run(_config(iterations=3, seed=1), tmp_path / "c"))
 
 
+@pytest.mark.fault("F19")
 def test_a_killed_training_goes_on_at_the_exact_step(tmp_path: Path) -> None:
     cfg = _config(short_sides=(64, 96))
 
@@ -82,6 +83,7 @@ def test_a_killed_training_goes_on_at_the_exact_step(tmp_path: Path) -> None:
     assert _same(resumed, straight)
 
 
+@pytest.mark.fault("F19")
 def test_a_half_written_checkpoint_is_passed_over(tmp_path: Path) -> None:
     cfg = _config(iterations=4)
     _run(cfg, tmp_path, checkpoint_every=2)
@@ -144,6 +146,7 @@ def test_no_labelled_keyframe_is_a_stage_error(tmp_path: Path) -> None:
         train(EMPTY, EMPTY, _config(), device="cpu", workdir=tmp_path, threads=1)
 
 
+@pytest.mark.fault("F19")
 def test_a_loss_that_is_not_finite_stops_with_advice(tmp_path: Path) -> None:
     with pytest.raises(StageError, match=r"lower train\.lr"):
         _run(_config(iterations=6, optimizer="sgd", lr=1e12, warmup=0.0, gradient_clip=1e12), tmp_path)

@@ -23,6 +23,7 @@ def write(tmp_path: Path, text: str | bytes) -> Path:
     return path
 
 
+@pytest.mark.fault("F23")
 def test_the_three_row_forms_stand_side_by_side(tmp_path: Path) -> None:
     text = (
         GOOD
@@ -64,6 +65,7 @@ def test_the_files_of_ava_in_their_own_form(tmp_path: Path) -> None:
     assert gone == {("-5KQ66BBWC4", 902_000_000), ("zlVkeKC6Ha8", 1_798_000_000)}
 
 
+@pytest.mark.fault("F23")
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
 @pytest.mark.parametrize("last", ["", "\n", "\n\n  \n"])
@@ -81,6 +83,7 @@ def test_byte_order_mark_line_ends_and_blank_lines(
     assert truth.person_id.tolist() == [1, 1]
 
 
+@pytest.mark.fault("F11", "F23")
 @pytest.mark.parametrize(
     ("row", "message"),
     [
@@ -131,6 +134,7 @@ def test_a_broken_row_is_named_with_its_line(tmp_path: Path, row: str, message: 
     assert caught.value.fix
 
 
+@pytest.mark.fault("F23")
 def test_the_line_is_counted_over_block_borders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lines, "BLOCK", 200)
     path = write(tmp_path, GOOD * 400 + "v,902,0,0,1,1,81,1\n" + GOOD * 100 + "v,bad\n")
@@ -157,6 +161,7 @@ def test_ids_may_begin_with_dashes_and_underscores_and_keyframes_stand_once(tmp_
     assert (counts.rows, counts.negatives) == (1, 6)
 
 
+@pytest.mark.fault("F23")
 def test_a_header_is_called_a_header(tmp_path: Path) -> None:
     with pytest.raises(StageError, match="remove the header line"):
         read_truth(write(tmp_path, "video_id,timestamp,x1,y1,x2,y2,action_id,person_id\n" + GOOD))
@@ -205,6 +210,7 @@ def test_the_twenty_classes_that_are_not_evaluated_stay_and_are_counted(tmp_path
         read_truth(write(tmp_path, text), SMALL)
 
 
+@pytest.mark.fault("F11")
 def test_boxes_a_little_outside_are_clipped_and_counted_or_kept(tmp_path: Path) -> None:
     path = write(tmp_path, GOOD + "v,902,-0.01,0,1.004,1,12,1\n")
     truth, counts = read_truth(path)
@@ -231,6 +237,7 @@ def test_detections_are_read_as_they_stand(tmp_path: Path) -> None:
     assert (counts.rows, counts.outside, counts.inverted, counts.unlisted) == (3, 1, 1, 1)
 
 
+@pytest.mark.fault("F11")
 @pytest.mark.parametrize("score", ["nan", "1.01", "-0.1", "inf", "-3.2e1", "", "high"])
 def test_scores_must_be_probabilities(tmp_path: Path, score: str) -> None:
     path = write(tmp_path, f"v,902,0,0,1,1,12,0.5\nv,902,0,0,1,1,12,{score}\n")

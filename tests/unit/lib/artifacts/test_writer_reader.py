@@ -88,12 +88,14 @@ def test_an_interrupted_write_keeps_the_older_file(tmp_path: Path) -> None:
     assert (tmp_path / "a.h5").read_bytes() == before
 
 
+@pytest.mark.fault("F13")
 def test_a_folder_that_cannot_be_made_is_the_users_fault(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StageError, match="cannot write"):
         write_sample(tmp_path / "file" / "a.h5")
 
 
+@pytest.mark.fault("F13")
 def test_a_full_disk_is_the_users_fault(tmp_path: Path) -> None:
     resource = pytest.importorskip("resource")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -161,6 +163,7 @@ def test_streams_and_whole_arrays_have_the_same_fingerprint(tmp_path: Path) -> N
         assert streamed.fingerprint == whole.fingerprint
 
 
+@pytest.mark.fault("F11")
 def test_no_boxes_no_keyframes_and_no_classes_are_normal(tmp_path: Path) -> None:
     none = np.zeros(0, np.int64)
     index = Index(
@@ -201,6 +204,7 @@ def _refused(path: Path, match: str, **options: object) -> None:
         pass
 
 
+@pytest.mark.fault("F12")
 def test_files_that_are_no_artifacts_are_refused(tmp_path: Path) -> None:
     _refused(tmp_path / "none.h5", "file not found")
     _refused(tmp_path, "file not found")
@@ -211,6 +215,7 @@ def test_files_that_are_no_artifacts_are_refused(tmp_path: Path) -> None:
     _refused(tmp_path / "plain.h5", "not an artifact")
 
 
+@pytest.mark.fault("F12", "F26")
 def test_another_schema_version_or_fingerprint_is_refused(tmp_path: Path) -> None:
     path = write_sample(tmp_path / "a.h5")
     _refused(path, "holds schema detect, not index", schema=INDEX)
@@ -220,6 +225,7 @@ def test_another_schema_version_or_fingerprint_is_refused(tmp_path: Path) -> Non
     _refused(path, "schema detect has version 99, this release reads 1")
 
 
+@pytest.mark.fault("F12")
 @pytest.mark.parametrize("kept", [0.05, 0.5, 0.97])
 def test_truncated_files_are_refused(tmp_path: Path, kept: float) -> None:
     path = write_sample(tmp_path / "a.h5")
@@ -229,6 +235,7 @@ def test_truncated_files_are_refused(tmp_path: Path, kept: float) -> None:
         artifact.verify()
 
 
+@pytest.mark.fault("F12")
 def test_no_flipped_byte_goes_unnoticed_or_crashes(tmp_path: Path) -> None:
     """Every 41st byte of the file is flipped: either an error of the user's kind, or nothing that is read has changed."""
     path = write_sample(tmp_path / "a.h5")
@@ -260,6 +267,7 @@ def test_changed_values_and_changed_origin_are_found(tmp_path: Path) -> None:
         artifact.verify()
 
 
+@pytest.mark.fault("F12", "S")
 def test_links_and_foreign_storage_are_refused(tmp_path: Path) -> None:
     secret = tmp_path / "secret.bin"
     secret.write_bytes(b"\0" * 64)
@@ -284,6 +292,7 @@ def _layout(path: Path) -> h5py.VirtualLayout:
     return layout
 
 
+@pytest.mark.fault("F12")
 def test_datasets_of_another_type_or_name_are_refused(tmp_path: Path) -> None:
     path = write_sample(tmp_path / "a.h5")
     with h5py.File(path, "r+") as file:
@@ -296,6 +305,7 @@ def test_datasets_of_another_type_or_name_are_refused(tmp_path: Path) -> None:
     _refused(path, "guest is not part of schema")
 
 
+@pytest.mark.fault("F12")
 def test_a_missing_dataset_names_the_file(tmp_path: Path) -> None:
     path = write_sample(tmp_path / "a.h5")
     with h5py.File(path, "r+") as file:

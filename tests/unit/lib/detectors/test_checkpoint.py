@@ -41,6 +41,7 @@ class _Sly:
         return getattr, (np.dtype, "newbyteorder")
 
 
+@pytest.mark.fault("F18", "S")
 def test_code_in_a_checkpoint_does_not_run(tmp_path: Path) -> None:
     target, path = tmp_path / "made", tmp_path / "wicked.pth"
     torch.save({"state_dict": {"a": torch.ones(1)}, "meta": _Wicked(target)}, path)
@@ -49,6 +50,7 @@ def test_code_in_a_checkpoint_does_not_run(tmp_path: Path) -> None:
     assert not target.exists()
 
 
+@pytest.mark.fault("F18", "S")
 def test_getattr_in_a_checkpoint_does_not_run(tmp_path: Path) -> None:
     path = tmp_path / "sly.pth"
     torch.save({"x": _Sly()}, path)
@@ -74,6 +76,7 @@ def test_a_public_checkpoint_with_history_buffers_and_numpy_scalars_is_read(tmp_
     assert found.meta == {"epoch": 12}
 
 
+@pytest.mark.fault("F18")
 @pytest.mark.parametrize(
     ("content", "message"),
     [(b"not a torch file", "no readable torch file|refused"), (b"", "no readable torch file")],

@@ -74,6 +74,7 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monke
     assert [entry.name for entry in tmp_path.iterdir()] == ["w"]
 
 
+@pytest.mark.fault("F18")
 def test_missing_damaged_and_foreign_files(tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
     with pytest.raises(StageError, match="cannot read the weights"):
@@ -94,6 +95,7 @@ def test_missing_damaged_and_foreign_files(tmp_path: Path) -> None:
         load_weights(path)
 
 
+@pytest.mark.fault("F19")
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_values_that_are_not_finite_are_refused(tmp_path: Path, value: float) -> None:
     path = tmp_path / "w"

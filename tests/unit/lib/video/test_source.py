@@ -38,6 +38,7 @@ def read_all(path: Path, prefer: Engine = "decord") -> tuple[list[np.ndarray], s
         return [picture.rgb() for _, picture in video.read(wanted)], video.info, video.engine
 
 
+@pytest.mark.fault("F07")
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("name", CASES)
 def test_times_frames_and_grid_are_those_of_a_sequential_decode(
@@ -55,12 +56,14 @@ def test_times_frames_and_grid_are_those_of_a_sequential_decode(
     np.testing.assert_array_equal(nearest_source(info.starts, n, RATE), nearest_source(times, n, RATE))
 
 
+@pytest.mark.fault("F07")
 def test_ten_bit_frames_are_the_same_up_to_dithering(tmp_path: Path) -> None:
     path = write_video(tmp_path / "ten.mp4", range(10), pixels="yuv420p10le")
     for mine, theirs in zip(read_all(path)[0], all_frames(path)[1], strict=True):
         assert np.abs(mine.astype(int) - theirs).max() <= 4
 
 
+@pytest.mark.fault("F07")
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize(("degrees", "turns"), [(90, 3), (180, 2), (270, 1)])
 def test_the_display_matrix_is_applied(tmp_path: Path, degrees: int, turns: int, engine: Engine) -> None:
@@ -109,6 +112,7 @@ def broken_files(folder: Path) -> dict[str, Path]:
     return {**files, "sound": write_sound(folder / "sound.mp4")}
 
 
+@pytest.mark.fault("F06")
 def test_each_kind_of_bad_file_has_its_reason(tmp_path: Path) -> None:
     reasons, states = {}, {}
     for name, path in broken_files(tmp_path).items():
@@ -174,6 +178,7 @@ def test_a_file_cut_in_half_gives_its_first_frames_and_says_where_it_ends(
         assert 30 < len(got) < 70
 
 
+@pytest.mark.fault("F07")
 @pytest.mark.parametrize(
     ("name", "size", "frames", "end"),
     [

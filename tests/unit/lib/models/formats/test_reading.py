@@ -74,6 +74,7 @@ def blobs() -> dict[str, Any]:
     }
 
 
+@pytest.mark.fault("F18")
 @pytest.mark.parametrize("legacy", [False, True])
 def test_torch_files_of_both_kinds(tmp_path: Path, legacy: bool) -> None:
     path = tmp_path / "x.pth"
@@ -143,6 +144,7 @@ def test_something_else_than_a_dictionary(content: object) -> None:
         unwrap(content, "x")
 
 
+@pytest.mark.fault("F18", "S")
 @pytest.mark.parametrize(
     "kind", ["torch", "legacy", "protocol 2", "protocol 4", "protocol 0", "inside blobs"]
 )
@@ -166,6 +168,7 @@ def test_code_in_a_file_does_not_run(tmp_path: Path, kind: str) -> None:
         assert target.exists(), "read carelessly, it runs"
 
 
+@pytest.mark.fault("F18", "S")
 @pytest.mark.parametrize(
     "opcodes",
     [
@@ -203,6 +206,7 @@ class _Claim:
         return np._core.multiarray._reconstruct, (np.ndarray, (0,), b"b"), self.state
 
 
+@pytest.mark.fault("F18")
 @pytest.mark.parametrize(
     ("claim", "message"),
     [
@@ -224,6 +228,7 @@ def test_an_array_without_content_and_a_sparse_memo() -> None:
     assert load_numbers(b"\x80\x02]r\xff\xff\xff\x7f.", "x") == []
 
 
+@pytest.mark.fault("F18")
 def test_truncated_files(tmp_path: Path) -> None:
     torch.save({"state_dict": TENSORS}, tmp_path / "zip")
     torch.save({"state_dict": TENSORS}, tmp_path / "legacy", _use_new_zipfile_serialization=False)
