@@ -2,6 +2,7 @@
 
   import [SPLIT=]SRC... --out DIR     CVAT-video xml, VIA 3 json or ACAR-Net pickles (or folders of them) to AVA csv
   export CSV --to FORMAT --out PATH   AVA csv to cvat (a folder of xml), fiftyone (json), acar (pickle) or ava (csv)
+  describe CSV [--classes LIST]       what is in a ground-truth csv: keyframes, negatives, boxes, people, times, classes
   scaffold --videos DIR --annotations [SPLIT=]CSV... --classes LIST --out NAME.yaml
 
 The tool is called after what it works on, as `checkpoint` is. import writes DIR/SPLIT.csv, DIR/SPLIT.excluded.csv where
@@ -27,7 +28,7 @@ SPLITS: Final = ("train", "val", "test")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the tool; returns the exit code."""
     args = parse(_parser(), argv)
-    actions = {"import": _import, "export": _export, "scaffold": _scaffold}
+    actions = {"import": _import, "export": _export, "describe": _describe, "scaffold": _scaffold}
     return guarded(lambda: actions[args.action](args))
 
 
@@ -68,6 +69,9 @@ def _parser() -> argparse.ArgumentParser:
     given.add_argument("--detections", action="store_true", help="column 8 of the csv is a score")
     given.add_argument("--min-score", type=float, default=0.0, help="classes below this score are left out")
     _add_media(given)
+    told = actions.add_parser("describe", help="what is in a ground-truth csv, or a list of videos")
+    told.add_argument("csv", type=Path)
+    told.add_argument("--classes", type=Path, default=None, help="class list (AVA's 80)")
     made = actions.add_parser("scaffold", help="a configuration from videos, a csv and a class list")
     made.add_argument("--videos", type=Path, required=True)
     made.add_argument("--annotations", nargs="+", required=True, metavar="[SPLIT=]CSV")
@@ -153,6 +157,17 @@ def _export(args: argparse.Namespace) -> None:
     start = args.start if args.start is not None else 900.0 if args.to == "acar" else 0.0
     paths, left_out = export_csv(source, args.to, args.out, Media(args.videos, args.size, args.rate), start)
     _tell({str(path): "" for path in paths}, left_out)
+
+
+def _describe(args: argparse.Namespace) -> None:
+    from stages.annotations.describe import describe
+    from stages.lib.annotations.ava_classes import ava_label_map
+    from stages.lib.annotations.class_list import read_class_list
+
+    labels = read_class_list(args.classes) if args.classes else ava_label_map(80)
+    assert labels is not None
+    for line in describe(args.csv, labels):
+        print(line)
 
 
 def _scaffold(args: argparse.Namespace) -> None:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from stages.lib.cli import parse, run_stage, stage_parser
 from stages.lib.config.payloads import DetectPayload
 from stages.lib.config.sheets import read_manifest
-from stages.lib.errors import StageError
 
 if TYPE_CHECKING:
     from stages.detect.core import KeyframeBoxes
@@ -71,21 +70,19 @@ def _work(args: argparse.Namespace, payload: DetectPayload, text: str) -> dict[s
 
 def _given(args: argparse.Namespace, index: Index) -> KeyframeBoxes:
     """Boxes of this shard's videos from a csv of the whole data set; rows on no keyframe are named in the log."""
-    from stages.detect.external import parse_boxes, place_boxes
+    from stages.detect.external import place_boxes, read_boxes
     from stages.detect.names import spellings
 
     ids = index.keyframes.video_ids
     names = [*zip(ids, index.name, strict=True)]
     names += [(video.video, video.name) for path in args.manifest for video in read_manifest(path)]
-    everything = parse_boxes(_lines(args.boxes), str(args.boxes), spellings(names))
-    own = everything.of(set(ids))
+    own = read_boxes(args.boxes, spellings(names), set(ids))
     placed = place_boxes(own, index.keyframes.keys())
-    others = len(everything.lines) - len(own.lines)
     _log.info(
         "%d boxes are given, %d of them clipped to the frame; %d more of videos of other shards",
         len(own.lines),
         own.clipped.sum(),
-        others,
+        own.others,
     )
     if placed.unused:
         shown = ", ".join(map(str, placed.unused[:SHOWN_LINES])) + ", ..." * (
@@ -95,15 +92,6 @@ def _given(args: argparse.Namespace, index: Index) -> KeyframeBoxes:
             "%s: %d boxes lie on no keyframe and are not used: line %s", args.boxes, len(placed.unused), shown
         )
     return placed.boxes
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise StageError(
-            f"the boxes cannot be read ({error})", str(path), "check the path and the file"
-        ) from None
 
 
 def _detected(

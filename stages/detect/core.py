@@ -8,10 +8,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stages.lib.detectors.detector import Detections, PersonDetector
+if TYPE_CHECKING:  # boxes from a csv need neither torch nor mmdet
+    from stages.lib.detectors.detector import Detections, PersonDetector
 
 
 @dataclass(frozen=True)

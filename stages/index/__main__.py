@@ -48,6 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--excluded", nargs="*", default=[], metavar="SPLIT=CSV", help="excluded timestamps per split"
     )
+    parser.add_argument(
+        "--included", type=Path, default=None, help="txt of the seconds that are annotated in every video"
+    )
     parser.add_argument("--labelmap", type=Path, default=None, help="pbtxt of the classes")
     parser.add_argument("--out", type=Path, required=True, help="index artifact to write")
     return run_stage("index", IndexPayload, parse(parser, words), _work)
@@ -62,8 +65,9 @@ def _work(args: argparse.Namespace, payload: IndexPayload, text: str) -> dict[st
         index, counts = _annotated(args, payload, videos)
     for flag, pairs in (("annotations", args.annotations), ("excluded", args.excluded)):
         inputs.update({f"{flag}/{split}": file_sha(path) for split, path in split_files(pairs, flag).items()})
-    if args.labelmap is not None:
-        inputs["labelmap"] = file_sha(args.labelmap)
+    for name, path in (("labelmap", args.labelmap), ("included", args.included)):
+        if path is not None:
+            inputs[name] = file_sha(path)
     with write_artifact(args.out, INDEX, Provenance("index", payload.version, text, inputs)) as writer:
         index.write(writer)
     return {
@@ -83,13 +87,17 @@ def _annotated(
 ) -> tuple[Index, dict[str, object]]:
     from stages.index.core import build_index
     from stages.index.keyframes import OutsideError
+    from stages.lib.annotations.video_list import read_included
 
     if args.labelmap is None:
         raise StageError("no class list is given", "--labelmap", "give the pbtxt of the evaluated classes")
     labels = read_label_map(args.labelmap)
     parts = read_splits(args.annotations, args.excluded, labels)
     try:
-        index, counts = build_index(videos, parts, _classes(labels, payload, args.labelmap), payload.format)
+        included = read_included(args.included) if args.included else None
+        index, counts = build_index(
+            videos, parts, _classes(labels, payload, args.labelmap), payload.format, included
+        )
     except OutsideError as fault:
         raise StageError(
             fault.what,

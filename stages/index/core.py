@@ -5,13 +5,13 @@ K keyframes, N rows of the csv, B unique boxes, A classes, V videos.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.index.keyframes import Found, locate, unlabelled_seconds
+from stages.index.keyframes import Found, locate, require_inside, unlabelled_seconds
 from stages.lib.artifacts.tables import (
     ROLE_BANK,
     ROLE_EVAL,
@@ -49,12 +49,14 @@ def build_index(
     annotations: Mapping[str, Annotations],
     classes: Classes,
     dialect: str,
+    included: Sequence[int] | None = None,
 ) -> tuple[Index, Counts]:
     """The index of one shard of annotated videos; `dialect` is ava or ava-kinetics.
 
     Every keyframe may enter a bank. Labelled ones may be trained on, whatever their split: each training chooses its own.
     Those of val and test are evaluated. An excluded one does neither. Seconds of an AVA video between its first and last
-    labelled one that have no rows are keyframes with nobody labelled: they are never trained on.
+    labelled one that have no rows are keyframes with nobody labelled: they are never trained on. Where the annotated times of
+    every video are given in milliseconds (`included`), these are meant instead, and keyframes at other times are excluded.
 
     Raises:
         OutsideError: a keyframe lies in none of its video's files.
@@ -62,7 +64,7 @@ def build_index(
     found = {split: locate(videos, split, part.truth, dialect) for split, part in annotations.items()}
     keys: list[tuple[int, int, int]] = []
     for split, part in annotations.items():
-        keys += _with_roles(videos, split, part, found[split], dialect)
+        keys += _with_roles(videos, split, part, found[split], dialect, included)
     keys.sort()
     key_rows = {(video, ms): row for row, (video, ms, _) in enumerate(keys)}
     tables = [_boxes(found[split], part.truth, classes, key_rows) for split, part in annotations.items()]
@@ -94,19 +96,26 @@ def _with_roles(
     part: Annotations,
     found: Found,
     dialect: str,
+    included: Sequence[int] | None,
 ) -> list[tuple[int, int, int]]:
     """(video row, milliseconds, roles) of a split's keyframes."""
     evaluated = ROLE_EVAL if split in EVALUATED_SPLITS else 0
     labelled = ROLE_BANK | ROLE_TRAIN | evaluated
     moments = [(row, ms, labelled) for row, ms in zip(found.video.tolist(), found.ms.tolist(), strict=True)]
     if dialect == "ava":
-        empty = unlabelled_seconds(found.video, found.ms)
+        empty = unlabelled_seconds(found.video, found.ms, included)
+        for row, ms in empty:
+            require_inside(videos[row], ms)
         moments += [(row, ms, ROLE_BANK | evaluated) for row, ms in empty]
-    gone = part.excluded
+    gone, kept = part.excluded, None if included is None else frozenset(included)
     return [
-        (v, ms, ROLE_BANK | ROLE_EXCLUDED if (videos[v].video, ms) in gone else roles)
+        (v, ms, roles if _counts(videos[v].video, ms, gone, kept) else ROLE_BANK | ROLE_EXCLUDED)
         for v, ms, roles in moments
     ]
+
+
+def _counts(video: str, ms: int, gone: Container[tuple[str, int]], kept: Container[int] | None) -> bool:
+    return (video, ms) not in gone and (kept is None or ms in kept)
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,7 @@ def unlisted_index(
 ) -> Index:
     """Keyframes and truth of the annotated videos that no sheet lists, as if it listed them without a file."""
     truths = {split: part.truth for split, part in parts.items()}
-    rows = ava_sheet([], truths, 0.0) if dialect == "ava" else kinetics_sheet([], truths)
+    rows = ava_sheet([], truths, 0.0) if dialect == "ava" else kinetics_sheet({}, truths)
     videos = [row for row in rows if row.video not in listed]
     index, _ = build_index(videos, parts, classes, dialect)
     return index

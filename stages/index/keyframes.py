@@ -94,11 +94,24 @@ def _file_of(videos: Sequence[Video], rows: Sequence[int], ms: int, dialect: str
     )
 
 
-def unlabelled_seconds(video: NDArray[np.int64], ms: NDArray[np.int64]) -> list[tuple[int, int]]:
-    """(video row, milliseconds) of the whole seconds between a video's first and last keyframe that are none yet."""
+def require_inside(video: Video, ms: int) -> None:
+    """Raise an OutsideError where an included second lies before a movie's file."""
+    if ms / 1000.0 < video.start:
+        what = f"the included second {ms / 1000.0:g} lies before the file of {video.video} starts, at {video.start:g} s"
+        raise OutsideError(video.video, ms, what)
+
+
+def unlabelled_seconds(
+    video: NDArray[np.int64], ms: NDArray[np.int64], included: Sequence[int] | None = None
+) -> list[tuple[int, int]]:
+    """(video row, milliseconds) of the annotated times of each video that are no keyframes yet.
+
+    They are the included ones, or else the whole seconds between its first and last keyframe.
+    """
     empty = []
     for row in np.unique(video).tolist():
         own = ms[video == row]
-        grid = np.arange(int(own.min()), int(own.max()) + 1, 1000)
+        whole = np.arange(int(own.min()), int(own.max()) + 1, 1000)
+        grid = whole if included is None else np.array(included, np.int64)
         empty += [(row, int(moment)) for moment in np.setdiff1d(grid, own)]
     return empty

@@ -1,19 +1,21 @@
 """Write the data-set sheet of a real data set once: which annotated videos there are, and in which files.
 
 AVA files are called `<id>.mp4` (or .mkv, .webm), Kinetics clips `<id>_<start:06d>_<end:06d>.mp4`, flat or in one folder per
-class. Annotated videos without a file are listed with an empty path, so that coverage counts them as missing.
+class; or `<id>.mp4`, where --clips gives the Kinetics-700 lists that tell their times. Annotated videos without a file are
+listed with an empty path, so that coverage counts them as missing.
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from stages.index.clips import FilesByVideo, find_clips
 from stages.index.split_files import split_files
-from stages.lib.annotations.kinetics_csv import Clip, parse_clip_name
+from stages.lib.annotations.kinetics_csv import Clip, choose_clip, read_clip_list
 from stages.lib.annotations.video_list import read_annotations
 from stages.lib.cli import guarded
 from stages.lib.config.sheets import EXTENSIONS, Video, sheet_text
@@ -43,6 +45,14 @@ def main(argv: Sequence[str]) -> int:
         default=0.0,
         help="original time of the first frame of AVA files (900 for the cut quarter hours)",
     )
+    parser.add_argument(
+        "--clips",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="CSV",
+        help="Kinetics-700 lists (label,youtube_id,time_start,time_end,split), for files without times in their names",
+    )
     parser.add_argument("--out", type=Path, required=True, help="sheet (tsv) to write")
     args = parser.parse_args(argv)
     return guarded(lambda: _write(args))
@@ -61,7 +71,15 @@ def _write(args: argparse.Namespace) -> None:
         split: read_annotations(path)[0]
         for split, path in split_files(args.annotations, "annotations").items()
     }
-    rows = ava_sheet(files, truths, args.start) if args.format == "ava" else kinetics_sheet(files, truths)
+    if args.format == "ava":
+        rows = ava_sheet(files, truths, args.start)
+    else:
+        clips, left = find_clips(
+            files, [row for path in args.clips for row in read_clip_list(path, with_labels=False)]
+        )
+        rows = kinetics_sheet(clips, truths)
+        for what, count in left.items():
+            _log.warning("%s: %d %s", args.videos, count, what)
     write_text(args.out, sheet_text(rows))
     for split in truths:
         states = Counter(bool(row.path) for row in rows if row.split == split)
@@ -72,7 +90,9 @@ def ava_sheet(files: Sequence[str], truths: Mapping[str, Truth], start: float) -
     """A row per annotated video, with the file called after it, or an empty path."""
     by_id: dict[str, str] = {}
     for file in files:
-        by_id.setdefault(Path(file).stem, file)
+        first = by_id.setdefault(Path(file).stem, file)
+        if first != file:
+            _log.warning("%s and %s are one video by their names; the first is used", first, file)
     rows = [
         Video(video, by_id.get(video, ""), split, start, video)
         for split, truth in truths.items()
@@ -81,13 +101,8 @@ def ava_sheet(files: Sequence[str], truths: Mapping[str, Truth], start: float) -
     return sorted(_once(rows), key=lambda row: (row.video, row.start))
 
 
-def kinetics_sheet(files: Sequence[str], truths: Mapping[str, Truth]) -> list[Video]:
+def kinetics_sheet(clips: FilesByVideo, truths: Mapping[str, Truth]) -> list[Video]:
     """A row per clip that holds an annotated keyframe, and one with an empty path per keyframe that no clip holds."""
-    clips: dict[str, dict[Clip, str]] = defaultdict(dict)
-    for file in files:
-        clip = parse_clip_name(Path(file).name)
-        if clip is not None:
-            clips[clip.video].setdefault(clip, file)
     rows = []
     for split, truth in truths.items():
         for place, seconds in zip(truth.key_video.tolist(), truth.key_seconds.tolist(), strict=True):
@@ -96,10 +111,9 @@ def kinetics_sheet(files: Sequence[str], truths: Mapping[str, Truth]) -> list[Vi
 
 
 def _clip_row(video: str, seconds: float, split: str, clips: Mapping[Clip, str]) -> Video:
-    holding = [clip for clip in clips if clip.start <= seconds <= clip.end]
-    if not holding:
+    clip = choose_clip(tuple(clips), seconds)
+    if clip is None:
         return Video(video, "", split, max(0.0, round(seconds - _CLIP_SECONDS / 2, 3)), video)
-    clip = min(holding, key=lambda clip: (abs(clip.middle - seconds), clip))
     return Video(video, clips[clip], split, clip.start, video)
 
 

@@ -1,11 +1,16 @@
-"""The benches of scoring on small worlds: they run the commands as they are now, and report every phase."""
+"""Benches on small worlds: they run the commands as they are now, and report every phase."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
 import pytest
 
-from tests.benches import bench_evaluate
+from tests.benches import bench_evaluate, bench_read, evaluate_files
 from tests.benches.bench_ensemble import ENSEMBLE_PHASES, EVALUATE_PHASES, main
+from tests.benches.read_once import READERS
 
 
 def test_the_ensemble_bench_measures_every_phase(capsys: pytest.CaptureFixture[str]) -> None:
@@ -24,3 +29,22 @@ def test_the_bench_of_plain_scoring_measures_every_phase(capsys: pytest.CaptureF
     for name, _, _ in bench_evaluate.PHASES:
         assert f"| {name} | " in printed
     assert "largest difference of a class's AP" in printed
+
+
+@pytest.mark.parametrize("case", bench_read.CASES, ids=lambda case: case.reader + case.title[:5])
+def test_the_bench_of_reading_makes_files_that_every_reader_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: bench_read.Case
+) -> None:
+    """Also where the real file is not at hand; copies go on under new ids up to the number of rows that is asked for."""
+    monkeypatch.setattr(bench_read, "REAL", tmp_path / "nowhere.csv")
+    monkeypatch.setattr(evaluate_files, "write_truth", partial(few_seconds, evaluate_files.write_truth))
+    piece = case.make(tmp_path)
+    n_rows = 2 * piece.count(b"\n") + 7
+    n_ids = bench_read.write_copies(tmp_path / "rows.csv", piece, n_rows)
+    assert READERS[case.reader](tmp_path / "rows.csv") == n_rows
+    ids = {line.partition(b",")[0] for line in (tmp_path / "rows.csv").read_bytes().splitlines()}
+    assert len(ids) == n_ids == len((tmp_path / "rows.ids").read_text().split())
+
+
+def few_seconds(write: Callable[..., Path], path: Path, n_videos: int, n_seconds: int) -> Path:
+    return write(path, min(n_videos, 30), min(n_seconds, 5))

@@ -130,10 +130,10 @@ def test_boxes_from_a_csv(world: lw.World, tmp_path: Path, capsys: pytest.Captur
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        (["elsewhere,1,0,0,1,1,,1", "aa,1,0,0,1,1,,1"], "line 2: unknown video 'aa'"),
-        (["elsewhere,1,0,0,1,1,,1", "elsewhere,1,0,0,1"], "line 2: has 5 columns"),
-        (["nobody,1,0,0,1,1,,1"], "line 1: unknown video 'nobody'"),
-        (["a;1;0;0;1;1;;1"], "line 1: has 1 columns"),
+        (["elsewhere,1,0,0,1,1,,1", "aa,1,0,0,1,1,,1"], "boxes.csv:2: unknown video 'aa'"),
+        (["elsewhere,1,0,0,1,1,,1", "elsewhere,1,0,0,1"], "boxes.csv:2: 5 comma-separated columns"),
+        (["nobody,1,0,0,1,1,,1"], "boxes.csv:1: unknown video 'nobody'"),
+        (["a;1;0;0;1;1;;1"], "boxes.csv:1: 1 comma-separated columns"),
     ],
     ids=["mistyped", "of another shard", "all mistyped", "wrong separator"],
 )

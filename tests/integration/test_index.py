@@ -95,6 +95,27 @@ def test_movies_twice_the_same_bytes(tmp_path: Path) -> None:
     assert index.classes.names == ("stand", "watch (a person)")
 
 
+def test_included_timestamps_are_read_and_recorded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = arguments(tmp_path, "ava", MOVIES, train=TRAIN, val=VAL)
+    times = tmp_path / "included.txt"
+    times.write_text("".join(f"{second:04d}\r\n" for second in range(902, 905)))
+    assert main([*words, "--included", str(times)]) == 0
+    index = read(tmp_path / "index.h5")
+    keys = index.keyframes.keys()
+    seconds = [(video, ms // 1000) for video, ms in keys]
+    assert seconds == [("-5KQ66BBWC4", 902), ("-5KQ66BBWC4", 903), ("-5KQ66BBWC4", 904)] + [
+        ("__x", second) for second in range(902, 906)
+    ]
+    assert index.rows_with(ROLE_EXCLUDED).tolist() == [6]
+    with open_artifact(tmp_path / "index.h5", INDEX) as artifact:
+        assert "included" in artifact.provenance.inputs
+    times.write_text("0902\n\n0902.0\n")
+    assert main([*words, "--included", str(times)]) == 2
+    assert "included.txt:3: the time 0902.0 stands in line 1 already" in capsys.readouterr().err
+
+
 def test_groups_of_exclusive_classes_are_kept_by_place_and_foreign_ids_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

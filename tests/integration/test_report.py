@@ -15,7 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from stages.detect.external import parse_boxes
+from stages.detect.external import read_boxes
 from stages.detect.names import spellings
 from stages.evaluate.__main__ import main as evaluate_main
 from stages.inspect.__main__ import main as inspect_main
@@ -265,7 +265,7 @@ def check_listings(out: Path, table: DetectionsTable, world: World) -> None:
     assert "cannot be read as a video" in fates["broken <1>.mp4"]["note"]
     assert (fates["z.mp4"]["file"], fates["z.mp4"]["width"], fates["z.mp4"]["rate"]) == ("z.mp4", 256, 20.0)
     names = spellings(zip(world.index.keyframes.video_ids, world.index.name, strict=True))
-    back = parse_boxes((out / "boxes.csv").read_text().splitlines(), "boxes.csv", names)
+    back = read_boxes(out / "boxes.csv", names, world.index.keyframes.video_ids)
     assert np.allclose(back.boxes, detected_boxes(world).boxes, atol=1e-6)
     page = (out / "index.html").read_text()
     for text in ("my_film_%C3%BC.mp4", "my &quot;film&quot; ü.mp4", "broken &lt;1&gt;.mp4", "Not drawn (1)"):

@@ -40,13 +40,13 @@ def annotation_files(dataset):
     data = SOURCES[dataset]
     if data.synthesized:
         return drawn_parts(dataset, "annotations")
-    return [*data.annotations.values(), *data.excluded.values(), *filter(None, [data.labelmap])]
+    return [*data.annotations.values(), *data.excluded.values(), *filter(None, [data.included, data.labelmap])]
 
 
 def annotation_flags(dataset):
     data = SOURCES[dataset]
     flags = listed("--annotations", data.annotations) + listed("--excluded", data.excluded)
-    return flags + optional("--labelmap", data.labelmap)
+    return flags + optional("--included", data.included) + optional("--labelmap", data.labelmap)
 
 
 def manifests(dataset):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,45 +12,24 @@ from numpy.typing import NDArray
 from stages.lib.annotations.decimals import parse_decimals
 from stages.lib.annotations.labelmap import LabelMap
 from stages.lib.annotations.lines import LineError, Rows
+from stages.lib.annotations.names import Names, distinct_names, take_fields
 from stages.lib.metrics.tables import to_microseconds
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-VIDEO_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+LONGEST_ID = 64
+VIDEO_ID = re.compile(rf"[A-Za-z0-9_-]{{1,{LONGEST_ID}}}")
+_OF_ID = np.array([VIDEO_ID.fullmatch(chr(code)) is not None for code in range(256)])
 TOLERANCE = 0.01  # boxes may stick out of the frame by this part of its size
 _LONGEST = 20  # words of eight characters in which the starts of rows are compared
 _PLAIN = "write plain decimal numbers"
 LATEST = 1e7  # seconds; a later keyframe is a mistake (milliseconds, frame numbers)
 
 
-class Names:
-    """Numbers the video names of a file in the order in which they turn up; shared by the blocks of the file."""
-
-    def __init__(self) -> None:
-        self._number: dict[bytes, int] = {}
-        self._lock = Lock()
-
-    def find(self, spelling: bytes) -> int:
-        """Number of a name, -1 for one that was not added."""
-        return self._number.get(spelling, -1)
-
-    def add(self, spelling: bytes) -> int:
-        """Number of a name that may be new."""
-        with self._lock:
-            return self._number.setdefault(spelling, len(self._number))
-
-    def ranked(self) -> tuple[tuple[str, ...], NDArray[np.int32]]:
-        """Sorted names, and the place among them of each number."""
-        spelled = sorted(self._number)
-        rank = np.zeros(len(spelled), np.int32)
-        rank[[self._number[spelling] for spelling in spelled]] = np.arange(len(spelled))
-        return tuple(spelling.decode("ascii") for spelling in spelled), rank
-
-
 @dataclass(frozen=True)
 class Keys:
-    """Keyframes of rows: the number of the video's name (N,), microseconds in the original video (N,)."""
+    """Keyframes: the number of the video's name (N,), microseconds in the original video (N,)."""
 
     video: NDArray[np.int32]
     us: NDArray[np.int64]
@@ -61,29 +39,51 @@ class Keys:
 
 
 def join_keys(parts: Sequence[Keys]) -> Keys:
-    """The keys of several tables of one file, one after the other."""
+    """The keys of several tables of one block, one after the other."""
     video, us = [part.video for part in parts], [part.us for part in parts]
     return Keys(np.concatenate([np.zeros(0, np.int32), *video]), np.concatenate([np.zeros(0, np.int64), *us]))
 
 
-def parse_keys(rows: Rows, names: Names) -> Keys:
-    """Video and time of each row; runs of rows with the same two fields are read once."""
+def parse_keys(rows: Rows, names: Names) -> tuple[Keys, Keys]:
+    """Video and time of each row, and of the runs of rows with the same two fields, which are read once."""
     heads = run_heads(rows, 1)
-    lengths = np.diff(np.append(heads, rows.start.shape[1]))
-    raw = bytes(rows.text.raw)
-    spans = zip(rows.start[0, heads].tolist(), rows.end[0, heads].tolist(), strict=True)
-    video = np.array([names.find(raw[start:end]) for start, end in spans], dtype=np.int32)
-    for position in np.flatnonzero(video < 0):
-        row = heads[position]
-        video[position] = names.add(_checked_name(rows, int(row)))
-    seconds, no_number = parse_decimals(rows.text, rows.start[1, heads], rows.end[1, heads])
+    lengths = np.diff(np.append(heads, len(rows.line)))
+    first = Rows(rows.text, rows.start[:2, heads], rows.end[:2, heads], rows.line[heads])
+    runs = Keys(_parse_names(first, names), parse_times(first))
+    return Keys(np.repeat(runs.video, lengths), np.repeat(runs.us, lengths)), runs
+
+
+def parse_times(rows: Rows) -> NDArray[np.int64]:
+    """Column 2, seconds, as microseconds (N,); refuses what is no time."""
+    seconds, no_number = parse_decimals(rows.text, rows.start[1], rows.end[1])
     bad = no_number | ~((seconds >= 0) & (seconds <= LATEST))
     if bad.any():
-        head = int(np.argmax(bad))
-        row = int(heads[head])
+        row = int(np.argmax(bad))
         what = f'the timestamp "{rows.field(1, row)}" is no time in seconds'
-        raise LineError(rows.line[row], what, _PLAIN, "remove the header line" if no_number[head] else "")
-    return Keys(np.repeat(video, lengths), np.repeat(to_microseconds(seconds), lengths))
+        raise LineError(rows.line[row], what, _PLAIN, "remove the header line" if no_number[row] else "")
+    return to_microseconds(seconds)
+
+
+def _parse_names(rows: Rows, names: Names) -> NDArray[np.int32]:
+    """The number of each row's video among `names`, which take in those of these rows."""
+    heads = run_heads(rows, 0)
+    start, end = rows.start[0, heads], rows.end[0, heads]
+    length = end - start
+    bad = (length < 1) | (length > LONGEST_ID)
+    if not bad.any():
+        spelled = take_fields(rows.text, start, end)
+        of_id = _OF_ID[spelled.view(np.uint8).reshape(len(spelled), -1)]
+        bad = of_id.sum(axis=1) != length
+    if bad.any():
+        row = int(heads[np.argmax(bad)])
+        raise LineError(
+            rows.line[row],
+            f"the video id {rows.field(0, row)[:80]!r} is not made of 1 to {LONGEST_ID} letters, digits, _ and -",
+            "rename the video; remove quotes, spaces and headers",
+        )
+    distinct, place = distinct_names(spelled)
+    lengths = np.diff(np.append(heads, len(rows.line)))
+    return np.repeat(place + np.int32(names.add(distinct)), lengths)
 
 
 def parse_boxes(rows: Rows) -> Floats:
@@ -96,23 +96,27 @@ def parse_boxes(rows: Rows) -> Floats:
 
 def check_boxes(rows: Rows, boxes: Floats) -> int:
     """Refuses boxes without area inside the frame or that stick out by more than 1 %; number of those that stick out by less."""
+    n_outside = count_outside(boxes)
+    if n_outside:
+        refuse_first(
+            rows,
+            leave_frame(boxes),
+            "the box leaves the frame",
+            "give boxes as x1, y1, x2, y2 divided by width and height",
+        )
     refuse_first(
         rows,
-        leave_frame(boxes),
-        "the box leaves the frame",
-        "give boxes as x1, y1, x2, y2 divided by width and height",
-    )
-    refuse_first(
-        rows,
-        without_area(np.clip(boxes, 0.0, 1.0)),
+        without_area(np.clip(boxes, 0.0, 1.0) if n_outside else boxes),
         "the box is inverted, or empty inside the frame",
         "give the upper left corner first: x1 < x2 and y1 < y2",
     )
-    return count_outside(rows, boxes)
+    return n_outside
 
 
-def count_outside(rows: Rows, boxes: Floats) -> int:
-    """Number of boxes that stick out of the frame; refuses none."""
+def count_outside(boxes: Floats) -> int:
+    """Number of boxes (N, 4) that stick out of the frame."""
+    if boxes.min(initial=0.0) >= 0.0 and boxes.max(initial=1.0) <= 1.0:
+        return 0
     return int(((boxes < 0.0) | (boxes > 1.0)).any(axis=1).sum())
 
 
@@ -146,14 +150,14 @@ def check_actions(rows: Rows, classes: LabelMap | None) -> NDArray[np.int32]:
     return values.astype(np.int32)
 
 
-def check_persons(rows: Rows) -> Floats:
+def check_persons(rows: Rows) -> NDArray[np.int32]:
     """Column 8 as person ids; refuses anything that is no whole number."""
     values = _numbers(rows, 7, "person id")
     fractional = (values != np.floor(values)) | (np.abs(values) > 2_000_000_000)
     refuse_first(
         rows, fractional, "the person id is no whole number", "give column 8 as an integer", column=7
     )
-    return values
+    return values.astype(np.int32)
 
 
 def check_scores(rows: Rows) -> Floats:
@@ -195,14 +199,3 @@ def run_heads(rows: Rows, last: int) -> NDArray[np.int64]:
         word = rows.text.words[np.minimum(start + 8 * number, end - 8)]
         changed[1:] |= word[1:] != word[:-1]
     return np.flatnonzero(changed)
-
-
-def _checked_name(rows: Rows, row: int) -> bytes:
-    name = rows.field(0, row)
-    if not VIDEO_ID.fullmatch(name):
-        raise LineError(
-            rows.line[row],
-            f"the video id {name[:80]!r} is not made of 1 to 64 letters, digits, _ and -",
-            "rename the video; remove quotes, spaces and headers",
-        )
-    return name.encode("ascii")

@@ -64,8 +64,11 @@ def choose_clip(clips: Sequence[Clip], seconds: float) -> Clip | None:
     return nearest
 
 
-def read_clip_list(path: Path) -> list[LabelledClip]:
-    """Reads `label,youtube_id,time_start,time_end,split` with its header; StageError with file and line if broken."""
+def read_clip_list(path: Path, *, with_labels: bool = True) -> list[LabelledClip]:
+    """Reads `label,youtube_id,time_start,time_end,split` with its header; StageError with file and line if broken.
+
+    Without `with_labels` the first column may lack, as in the list of the test split; the label is empty then.
+    """
     try:
         with path.open(encoding="utf-8-sig", newline="") as handle:
             rows = [(number, row) for number, row in enumerate(csv.reader(handle), start=1) if row]
@@ -73,17 +76,29 @@ def read_clip_list(path: Path) -> list[LabelledClip]:
         raise StageError(
             f"the clip list cannot be read ({error})", str(path), "check the path and the file"
         ) from error
-    if not rows or tuple(rows[0][1]) != HEADER:
+    header = tuple(rows[0][1]) if rows else ()
+    if header == HEADER[1:] and not with_labels:
+        return [_timed_clip(row, "", f"{path}:{number}", HEADER[1:]) for number, row in rows[1:]]
+    if header != HEADER:
         raise StageError("the header is missing", f"{path}:1", f"begin with the line {','.join(HEADER)}")
     return [_labelled_clip(row, f"{path}:{number}") for number, row in rows[1:]]
 
 
 def _labelled_clip(row: list[str], where: str) -> LabelledClip:
-    if len(row) != len(HEADER):
+    found = _timed_clip(row[1:], row[0], where, HEADER)
+    if not found.label:
+        raise StageError("the label is empty", where, "name the clip's class")
+    return found
+
+
+def _timed_clip(row: list[str], label: str, where: str, header: tuple[str, ...]) -> LabelledClip:
+    """The clip of the last four columns; `header` are those of the file."""
+    if len(row) != 4:
+        n_columns = len(row) + len(header) - 4
         raise StageError(
-            f"{len(row)} columns where {len(HEADER)} are expected", where, f"write {','.join(HEADER)}"
+            f"{n_columns} columns where {len(header)} are expected", where, f"write {','.join(header)}"
         )
-    label, video, start, end, split = row
+    video, start, end, split = row
     if not VIDEO_ID.fullmatch(video):
         raise StageError(f"bad video id {video[:80]!r}", where, "use 1 to 64 letters, digits, _ and -")
     try:
@@ -94,6 +109,4 @@ def _labelled_clip(row: list[str], where: str) -> LabelledClip:
         ) from None
     if not (0 <= clip.start < clip.end < float("inf")):
         raise StageError(f"the clip runs from {start} to {end}", where, "give 0 <= start < end in seconds")
-    if not label:
-        raise StageError("the label is empty", where, "name the clip's class")
     return LabelledClip(clip, label, split)

@@ -6,9 +6,11 @@ raised with its line inside the block and leaves as a StageError with file and l
 
 from __future__ import annotations
 
+import itertools
 import os
+from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -24,6 +26,7 @@ Ints = NDArray[np.int64]
 
 BLOCK = 1 << 21
 THREADS = 2
+_AHEAD = 2 * THREADS  # blocks that are parsed before they are asked for
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -64,6 +67,11 @@ class Block:
 
     by_columns: dict[int, Rows]
     n_blank: int
+
+    @property
+    def n_lines(self) -> int:
+        """The number of lines, blank ones included."""
+        return self.n_blank + sum(len(rows.line) for rows in self.by_columns.values())
 
     def refuse_other_columns(self, allowed: tuple[int, ...], expected: str) -> None:
         """Raises a LineError for the first line whose number of columns is not among the allowed ones."""
@@ -122,8 +130,11 @@ def _split_irregular(text: Text, separator: Ints, last: Ints, returns: NDArray[n
     return Block(by_columns, int(blank.sum()))
 
 
-def parse_file(path: Path, parse: Callable[[bytearray], Result]) -> list[Result]:
-    """Results of `parse` for all blocks of a file in order; a LineError becomes a StageError naming file and line."""
+def parse_file(path: Path, parse: Callable[[bytearray], Result]) -> Iterator[Result]:
+    """Results of `parse` for the blocks of a file, in order; only a few blocks are in memory at a time.
+
+    A LineError becomes a StageError naming file and line.
+    """
     try:
         handle = path.open("rb")
     except OSError as error:
@@ -132,23 +143,24 @@ def parse_file(path: Path, parse: Callable[[bytearray], Result]) -> list[Result]
         ) from error
     with handle, ThreadPoolExecutor(THREADS) as pool:
         descriptor = handle.fileno()
-        blocks = list(_blocks(descriptor))
+        blocks = _blocks(descriptor)
+        waiting: deque[tuple[int, Future[Result]]] = deque()
 
-        def work(block: tuple[int, int]) -> Result:
-            return parse(_load(descriptor, *block))
+        def work(start: int, end: int) -> Result:
+            return parse(_load(descriptor, start, end))
 
-        results: list[Result] = []
-        waiting = [pool.submit(work, block) for block in blocks]
-        for block, future in zip(blocks, waiting, strict=True):
+        while True:
+            for start, end in itertools.islice(blocks, _AHEAD - len(waiting)):
+                waiting.append((start, pool.submit(work, start, end)))
+            if not waiting:
+                return
+            start, future = waiting.popleft()
             try:
-                results.append(future.result())
+                yield future.result()
             except LineError as fault:
-                for other in waiting:
-                    other.cancel()
-                line = _lines_before(descriptor, block[0]) + fault.line + 1
+                line = _lines_before(descriptor, start) + fault.line + 1
                 fix = fault.fix_of_first if line == 1 else fault.fix
                 raise StageError(fault.what, f"{path}:{line}", fix) from None
-    return results
 
 
 def _blocks(descriptor: int) -> Iterator[tuple[int, int]]:

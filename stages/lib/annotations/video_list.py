@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Final, Literal
 
@@ -11,8 +12,9 @@ from stages.lib.annotations.ava_csv import ReadCounts, read_truth
 from stages.lib.annotations.columns import VIDEO_ID
 from stages.lib.annotations.labelmap import LabelMap
 from stages.lib.errors import StageError
-from stages.lib.metrics.tables import Truth
+from stages.lib.metrics.tables import Truth, to_milliseconds
 
+_TIME: Final = re.compile(r"\d{1,7}(\.\d+)?")
 SECONDS: Final = range(902, 1799)
 """The annotated seconds of an AVA movie: 897 keyframes (spec 1.1)."""
 
@@ -31,6 +33,35 @@ def read_annotations(
     except (OSError, UnicodeDecodeError):
         first = ","
     return read_truth(path, classes, outside=outside) if "," in first else _read_list(path)
+
+
+def read_included(path: Path) -> tuple[int, ...]:
+    """Read the official list of included timestamps, a time in seconds a line; milliseconds in ascending order.
+
+    Raises:
+        StageError: a file without times, or a line that holds none, or one that stands twice.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise StageError(
+            f"the file cannot be read ({error})", str(path), "check the path and its permissions"
+        ) from None
+    seen: dict[int, int] = {}
+    for number, line in enumerate(lines, start=1):
+        text = line.strip()
+        if not text:
+            continue
+        if not _TIME.fullmatch(text):
+            fix = "write one time in seconds a line, as 0902"
+            raise StageError(f"{text[:60]!r} is no time in seconds", f"{path}:{number}", fix)
+        moment = int(to_milliseconds([float(text)])[0])
+        if seen.setdefault(moment, number) != number:
+            what = f"the time {text} stands in line {seen[moment]} already"
+            raise StageError(what, f"{path}:{number}", "remove one")
+    if not seen:
+        raise StageError("the file lists no times", str(path), "write one time in seconds a line, as 0902")
+    return tuple(sorted(seen))
 
 
 def _read_list(path: Path) -> tuple[Truth, ReadCounts]:

@@ -34,6 +34,11 @@ class DatasetConfig(Section):
     excluded: dict[Split, str] = Field(
         default={}, description="official csv of excluded timestamps per split"
     )
+    included: str | None = Field(
+        default=None,
+        description="official txt of the seconds that are annotated in every movie (format ava): those without rows are "
+        "keyframes with nobody labelled, others are excluded; default: from a movie's first to its last row",
+    )
     classes: dict[Split, str] = Field(
         default={}, description="Kinetics csv of clip-level classes per split (pre-training)"
     )
@@ -71,6 +76,8 @@ class DatasetConfig(Section):
             )
         if not self.synthesized and self.format != "videos" and not (self.sheet and self.labelmap):
             raise ValueError("an annotated data set needs sheet and labelmap")
+        if self.included and self.format != "ava":
+            raise ValueError("included lists the seconds of movies: it is for format ava")
         self._check_exclusive()
         if (self.detector is None) == (self.boxes is None):
             raise ValueError("give either detector or boxes, not both and not neither")

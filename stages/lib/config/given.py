@@ -62,6 +62,7 @@ def given_paths(config: Config) -> Iterator[tuple[str, str, bool]]:
         where = f"datasets.{name}"
         plain = (
             ("sheet", data.sheet),
+            ("included", data.included),
             ("labelmap", data.labelmap),
             ("kinds", data.kinds),
             ("boxes", data.boxes),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -196,21 +196,41 @@ def repeated_rows(table: Truth | DetectionsTable, *, with_score: bool = False) -
 
     With `with_score`, detections of unequal scores are no repetitions.
     """
-    columns = [table.video, table.timestamp_us, table.class_id, *np.asarray(table.boxes, np.float64).T]
+    columns = [table.video, table.timestamp_us, table.class_id, *table.boxes.T]
     if isinstance(table, Truth):
         columns.append(table.person_id)
     elif with_score:
         columns.append(table.score)
-    mixed = np.zeros(len(table.video), dtype=np.uint64)
-    for column in columns:
-        bits = np.ascontiguousarray(column, dtype=np.float64).view(np.uint64)
-        mixed = (mixed ^ bits) * np.uint64(0x9E3779B97F4A7C15)
-        mixed ^= mixed >> np.uint64(29)
-    order = np.argsort(mixed, kind="stable")
+    rows = _rows_of_equal_sum(columns)
+    columns = [column[rows] for column in columns]
+    order = np.lexsort(columns)
     same = np.ones(max(len(order) - 1, 0), dtype=bool)
     for column in columns:
         same &= column[order[1:]] == column[order[:-1]]
-    return np.sort(order[1:][same])
+    return np.sort(rows[order[1:][same]])
+
+
+def _rows_of_equal_sum(columns: Sequence[NDArray[Any]]) -> Ints:
+    """Rows, ascending, whose check sum another row has as well: all that repeat each other, and few more.
+
+    The number of a row stands in the low bits of its sum, so that one sort of integers finds them.
+    """
+    sums = np.zeros(len(columns[0]), dtype=np.uint64)
+    for column in columns:
+        sums ^= (column.astype(np.float64) + 0.0).view(np.uint64)  # -0.0 is 0.0
+        sums *= np.uint64(0x9E3779B97F4A7C15)
+        sums ^= sums >> np.uint64(29)
+    low = np.uint64((1 << len(sums).bit_length()) - 1)
+    sums |= low
+    sums ^= low
+    sums += np.arange(len(sums), dtype=np.uint64)
+    sums.sort()
+    same = (sums[1:] ^ sums[:-1]) <= low
+    alike = np.zeros(len(sums), dtype=bool)
+    alike[1:] = same
+    alike[:-1] |= same
+    rows: Ints = np.sort((sums[alike] & low).astype(np.int64))
+    return rows
 
 
 def _key_of_box(row_splits: ArrayLike, n_boxes: int) -> Ints:

@@ -30,8 +30,9 @@ def build(
     videos: list[Video],
     parts: dict[str, Annotations],
     dialect: str = "ava",
+    included: list[int] | None = None,
 ) -> Index:
-    return build_index(videos, parts, CLASSES, dialect)[0]
+    return build_index(videos, parts, CLASSES, dialect, included)[0]
 
 
 MOVIE = """m,0902,0.1,0.2,0.3,0.4,12,7
@@ -72,6 +73,47 @@ def test_an_excluded_keyframe_neither_trains_nor_counts(tmp_path: Path, split: s
     assert index.roles.tolist()[:2] == [ROLE_BANK | ROLE_EXCLUDED] * 2
     assert not index.roles[2] & ROLE_EXCLUDED
     assert index.truth_splits.tolist() == [0, 2, 2, 2, 3]
+
+
+def test_included_seconds_are_the_keyframes_of_every_movie(tmp_path: Path) -> None:
+    """901 and 906 are annotated though no row says so; 904 has a row and does not count."""
+    included = [1000 * second for second in (901, 902, 903, 905, 906)]
+    parts = {"val": Annotations(truth(tmp_path, MOVIE), frozenset({("m", 903000)}))}
+    index = build([video("m", "val")], parts, included=included)
+    assert index.keyframes.timestamp_ms.tolist() == [1000 * second for second in range(901, 907)]
+    out = ROLE_BANK | ROLE_EXCLUDED
+    labelled = EVERY | ROLE_TRAIN
+    assert index.roles.tolist() == [EVERY, labelled, out, out, labelled, EVERY]
+    assert index.truth_splits.tolist() == [0, 0, 2, 2, 2, 3, 3]
+    with pytest.raises(OutsideError, match="included second 901 lies before the file of m starts, at 902 s"):
+        build([video("m", "val", 902.0)], parts, included=included)
+
+
+def test_keyframes_off_the_whole_seconds_keep_their_own_grid(tmp_path: Path) -> None:
+    rows = truth(tmp_path, "m,902.25,0.1,0.2,0.3,0.4,12,7\nm,904.25,0.1,0.2,0.3,0.4,12,7\n")
+    index = build([video("m", "val")], {"val": Annotations(rows)})
+    assert index.keyframes.timestamp_ms.tolist() == [902250, 903250, 904250]
+    assert index.truth_splits.tolist() == [0, 1, 1, 2]
+
+
+def test_keyframes_with_nobody_and_with_two_hundred_people(tmp_path: Path) -> None:
+    crowd = [
+        f"m,903,{x / 20:.2f},{y / 10:.1f},{x / 20 + 0.04:.2f},{y / 10 + 0.09:.2f}"
+        for x in range(20)
+        for y in range(10)
+    ]
+    rows = [f"{row},{action},{person}" for person, row in enumerate(crowd) for action in (12, 80)]
+    index = build([video("m", "val")], {"val": Annotations(truth(tmp_path, "m,902\n" + "\n".join(rows)))})
+    assert index.truth_splits.tolist() == [0, 0, 200]
+    assert index.truth_person.tolist() == list(range(200))
+    assert index.truth_labels.tolist() == [[0, 1, 1]] * 200
+
+
+def test_a_keyframe_that_stands_twice_is_one(tmp_path: Path) -> None:
+    rows = "m,0902\nm,902.0,0.1,0.2,0.3,0.4,12,7\nm,902.0001,0.1,0.2,0.3,0.4,80,7\nm,902\n"
+    index = build([video("m", "val")], {"val": Annotations(truth(tmp_path, rows))})
+    assert index.keyframes.timestamp_ms.tolist() == [902000]
+    assert index.truth_labels.tolist() == [[0, 1, 1]]
 
 
 CLIPS = """c,105.25,0.1,0.2,0.3,0.4,12

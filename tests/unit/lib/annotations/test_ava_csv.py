@@ -40,6 +40,30 @@ def test_the_three_row_forms_stand_side_by_side(tmp_path: Path) -> None:
     assert (counts.rows, counts.negatives) == (3, 1)
 
 
+def test_the_files_of_ava_in_their_own_form(tmp_path: Path) -> None:
+    """v2.1 and v2.2 have one form: four-digit seconds, three decimals, a row per person and action; exclusions likewise."""
+    rng = np.random.default_rng(9)
+    corner = rng.integers(0, 500, (897, 2)) / 1000
+    boxes = np.round(np.concatenate([corner, corner + rng.integers(1, 500, (897, 2)) / 1000], 1), 3)
+    rows = [
+        f"{video},{second:04d},{','.join(f'{side:.3f}' for side in boxes[second - 902])},{action},{second % 7}"
+        for video in ("-5KQ66BBWC4", "zlVkeKC6Ha8")
+        for second in range(902, 1799)
+        for action in (11, 79)
+    ]
+    truth, counts = read_truth(write(tmp_path, "\n".join(rows) + "\n"), AVA)
+    assert (counts.rows, counts.negatives, counts.duplicates, counts.unlisted) == (4 * 897, 0, 0, 0)
+    assert truth.videos == ("-5KQ66BBWC4", "zlVkeKC6Ha8")
+    assert truth.key_ms.tolist() == 2 * list(range(902_000, 1_799_000, 1000))
+    np.testing.assert_array_equal(truth.boxes, np.tile(np.repeat(boxes, 2, axis=0), (2, 1)))
+    assert truth.class_id.tolist() == 2 * 897 * [11, 79]
+    assert truth.person_id.tolist() == [
+        second % 7 for _ in range(2) for second in range(902, 1799) for _ in "ab"
+    ]
+    gone = read_exclusions(write(tmp_path, "-5KQ66BBWC4,0902\nzlVkeKC6Ha8,1798\n"))
+    assert gone == {("-5KQ66BBWC4", 902_000_000), ("zlVkeKC6Ha8", 1_798_000_000)}
+
+
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
 @pytest.mark.parametrize("last", ["", "\n", "\n\n  \n"])
@@ -218,6 +242,32 @@ def test_scores_must_be_probabilities(tmp_path: Path, score: str) -> None:
 def test_detections_need_eight_columns(tmp_path: Path) -> None:
     with pytest.raises(StageError, match="7 comma-separated columns where 8"):
         read_detections(write(tmp_path, "v,902,0,0,1,1,12\n"))
+
+
+@pytest.mark.parametrize(
+    "name", ["../x", "/etc/passwd", "a\0b", "$(touch x)", "x" * 200, "käse", ".hidden", "a b", '"a"', ""]
+)
+def test_bad_ids_are_refused_in_detections_and_exclusions_too(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path, f"{SCORED}-5KQ66BBWC4,1,0,0,1,1,12,1\n{name},902,0,0,1,1,12,0.5\n")
+    with pytest.raises(StageError, match="is not made of 1 to 64 letters") as caught:
+        read_detections(path)
+    assert caught.value.where == f"{path}:3"
+    path = write(tmp_path, f"-5KQ66BBWC4,902\n__x,903\n{name},902\n")
+    with pytest.raises(StageError, match="is not made of 1 to 64 letters") as caught:
+        read_exclusions(path)
+    assert caught.value.where == f"{path}:3"
+
+
+def test_a_fault_in_the_last_of_a_million_lines(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD * 1_000_000)
+    truth, counts = read_truth(path, AVA)
+    assert (len(truth.video), len(truth.key_us), counts.duplicates) == (1_000_000, 1, 999_999)
+    assert counts.first_duplicate == f"{path}:2"
+    with path.open("a") as handle:
+        handle.write(GOOD.rstrip("1\n") + "3_")
+    with pytest.raises(StageError, match='person id "3_"') as caught:
+        read_truth(path, AVA)
+    assert caught.value.where == f"{path}:1000001"
 
 
 def test_exclusions(tmp_path: Path) -> None:

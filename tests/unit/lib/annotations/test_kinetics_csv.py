@@ -56,6 +56,8 @@ def test_a_clip_list_with_quotes_and_line_ends_of_other_systems(tmp_path: Path) 
     [
         ("yoga,v,0,10", "4 columns"),
         ("yoga,v v,0,10,train", "bad video id"),
+        ("yoga,../x,0,10,train", "bad video id '../x'"),
+        (f"yoga,{'x' * 200},0,10,train", "bad video id"),
         ("yoga,v,zero,10,train", "not a number"),
         ("yoga,v,10,10,train", "runs from"),
         ("yoga,v,nan,10,train", "runs from"),
@@ -68,6 +70,17 @@ def test_broken_rows_name_their_line(tmp_path: Path, row: str, message: str) -> 
     with pytest.raises(StageError, match=message) as caught:
         read_clip_list(path)
     assert caught.value.where == f"{path}:3"
+
+
+def test_the_list_of_the_test_split_has_no_labels(tmp_path: Path) -> None:
+    path = tmp_path / "test.csv"
+    path.write_text("youtube_id,time_start,time_end,split\n-x,5,15,test\n")
+    assert read_clip_list(path, with_labels=False) == [LabelledClip(Clip("-x", 5.0, 15.0), "", "test")]
+    with pytest.raises(StageError, match="header is missing"):
+        read_clip_list(path)
+    path.write_text("youtube_id,time_start,time_end,split\nyoga,-x,5,15,test\n")
+    with pytest.raises(StageError, match=r"test\.csv:2: 5 columns where 4"):
+        read_clip_list(path, with_labels=False)
 
 
 def test_the_header_is_asked_for(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from stages.lib.annotations.ava_classes import AVA_NAMES, ava_label_map
 from stages.lib.annotations.labelmap import (
     AVA_EVALUATED,
     AVA_NOT_EVALUATED,
@@ -83,9 +84,23 @@ def test_empty_and_missing_lists(tmp_path: Path) -> None:
         read_label_map(tmp_path / "nowhere.pbtxt")
 
 
+def test_the_official_form_of_all_eighty_classes(tmp_path: Path) -> None:
+    """`ava_action_list_v2.2.pbtxt` has `label` blocks with a type, in the order of the ids."""
+    types = {"pose": "PERSON_MOVEMENT", "object": "OBJECT_MANIPULATION", "person": "PERSON_INTERACTION"}
+    path = tmp_path / "ava_action_list_v2.2.pbtxt"
+    path.write_text(
+        "".join(
+            f'label {{\n  name: "{name}"\n  label_id: {number}\n  label_type: {types[kind_of_id(number)]}\n}}\n'
+            for number, name in enumerate(AVA_NAMES, start=1)
+        )
+    )
+    assert read_label_map(path) == ava_label_map(80)
+
+
 def test_the_official_list() -> None:
     if not REAL.exists():
         pytest.skip(f"the official class list is not at {REAL}")
     classes = read_label_map(REAL)
+    assert classes == ava_label_map(60)
     assert classes.ids == AVA_EVALUATED
     assert classes.pose_indices == tuple(range(13))

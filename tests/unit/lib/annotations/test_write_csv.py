@@ -7,16 +7,41 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stages.lib.annotations.ava_csv import read_detections
-from stages.lib.annotations.write_csv import spell_seconds, write_detections
-from stages.lib.metrics.tables import DetectionsTable
+from stages.lib.annotations.ava_csv import read_detections, read_truth
+from stages.lib.annotations.write_csv import spell_seconds, write_detections, write_truth
+from stages.lib.metrics.tables import DetectionsTable, Truth
 from tests.unit.lib.metrics.tables_for_tests import LEFT, RIGHT, detections_of, truth_of
+
+REAL = Path(__file__).resolve().parents[4].parent / "shared" / "data" / "kinetics_val_v1.0.csv"
 
 
 def text_of(table: DetectionsTable, **more: Any) -> str:
     stream = io.StringIO()
     write_detections(stream, table, **more)
     return stream.getvalue()
+
+
+@pytest.mark.skipif(not REAL.exists(), reason="the real validation file of AVA-Kinetics is not here")
+def test_the_real_validation_file_is_written_and_read_again_to_the_last_bit(tmp_path: Path) -> None:
+    truth, _ = read_truth(REAL)
+    path = tmp_path / "again.csv"
+    with path.open("w") as stream:
+        write_truth(stream, truth)
+    again, counts = read_truth(path)
+    assert (counts.rows, counts.negatives) == (65172, 8636)
+    for name, column in vars(truth).items():
+        if name == "videos":
+            assert again.videos == column
+        elif name.startswith("key"):
+            np.testing.assert_array_equal(vars(again)[name], column)
+    assert rows_of(again) == rows_of(truth)
+
+
+def rows_of(truth: Truth) -> list[tuple[Any, ...]]:
+    columns = (truth.video, truth.timestamp_us, truth.class_id, truth.person_id)
+    return sorted(
+        zip(*(column.tolist() for column in columns), map(tuple, truth.boxes.tolist()), strict=True)
+    )
 
 
 def test_rows_are_spelled_in_the_official_form_and_order() -> None:

@@ -76,6 +76,7 @@ FAULTS: list[tuple[str, dict[str, Any], str]] = [
     ("no origin", {"backbones__small__weights": None}, "either weights or pretrain"),
     ("boxes and detector", {"datasets__own__detector": "person"}, "either detector or boxes"),
     ("sheet for a folder", {"datasets__own__sheet": "x.tsv"}, "format videos takes only a folder"),
+    ("included seconds of a folder", {"datasets__own__included": "x.txt"}, "it is for format ava"),
     ("no label map", {"datasets__films__labelmap": None}, "needs sheet and labelmap"),
     ("drawn, with paths", {"datasets__films__synthesized": True}, "takes no videos, sheet or annotations"),
     ("repeated view", {"extract__views": ["s256", "s256"]}, "views repeat"),

@@ -96,6 +96,29 @@ def test_duplicates_are_rows_with_equal_keyframe_box_and_class() -> None:
     assert repeated_rows(truth_of([])).tolist() == []
 
 
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from("vw"),
+            st.integers(1, 2),
+            st.sampled_from([LEFT, RIGHT, (-0.0, *LEFT[1:]), (0.0, *LEFT[1:])]),
+            st.integers(1, 2),
+            st.sampled_from([0.25, 0.5]),
+        ),
+        max_size=30,
+    ),
+    st.booleans(),
+)
+def test_duplicates_are_those_of_a_plain_loop(rows: list[tuple], with_score: bool) -> None:
+    seen, repeated = set(), []
+    for place, row in enumerate(rows):
+        if row[: 5 if with_score else 4] in seen:
+            repeated.append(place)
+        seen.add(row[: 5 if with_score else 4])
+    assert repeated_rows(detections_of(rows), with_score=with_score).tolist() == repeated
+
+
 def test_splits_must_cover_the_boxes() -> None:
     with pytest.raises(AssertionError, match="row_splits"):
         truth_from_dense(["v"], [0], [0], [LEFT], [0, 2], [[1]], (1,))
