@@ -22,7 +22,7 @@ LOCAL = "local"
 class Task(NamedTuple):
     """One job: model seconds, the slots it holds, the tasks it waits for, and bytes on disk until all its heirs are done.
 
-    `submission` is its share of one (jobs of a group go out together); `keeps` says that a second attempt goes on where
+    `submission` is its share of one (jobs of an array go out together); `keeps` says that a second attempt goes on where
     the first one failed.
     """
 

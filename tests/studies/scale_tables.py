@@ -20,6 +20,8 @@ SUBMIT: Final = 1.0
 """Seconds of one sbatch (issue 403 of Snakemake's Slurm executor)."""
 LOOK: Final = 40.0
 """Seconds between two looks at the states of jobs (that executor's default; up to 180 while nothing changes)."""
+ARRAY: Final = 1000
+"""The most jobs of an array, which is one submission (its default, too)."""
 CORES: Final = 6
 """Cores for jobs without a GPU beside each GPU: of eight, a GPU job holds two."""
 STRETCH: Final = 32
@@ -36,7 +38,8 @@ class Run(NamedTuple):
 
 def tasks(run: Run, stretch: int = 1, longer: float = 1.0) -> list[Task]:
     """The jobs of a run in model time: a fine-tuning on `stretch` GPUs, and everything `longer` times as long."""
-    shares = PROFILE["group-components"]
+    count = Counter(job.rule for job in run.graph.jobs)
+    arrays = PROFILE["slurm-array-jobs"].split(",")
     found = []
     for job in run.graph.jobs:
         money = cost(run.config, run.graph, job)
@@ -49,7 +52,7 @@ def tasks(run: Run, stretch: int = 1, longer: float = 1.0) -> list[Task]:
                 slots=job.gpus * wide if job.gpus else job.threads,
                 needs=job.needs,
                 priority=job.priority,
-                submission=1 / shares.get(job.rule, 1),
+                submission=1 / min(count[job.rule], ARRAY) if job.rule in arrays else 1,
                 keeps=job.rule in ("train", "finetune"),
                 scratch=money.passes * longer,
             )
@@ -164,7 +167,8 @@ def failures(run: Run) -> Iterator[str]:
 
 def growth(runs: Mapping[str, Run]) -> Iterator[str]:
     """Jobs, files and what planning took, measured; the last two rows by the fitted line."""
-    yield f"| times | jobs | dependencies | outputs = {METADATA} | files in results, logs, benchmarks | fullest folder | plan, s | plan, GiB |"
+    heads = ["times", "jobs", "dependencies", f"outputs = {METADATA}", "files of results, logs, benchmarks"]
+    yield _row([*heads, "fullest folder", "plan, s", "plan, GiB"])
     yield "|---|---|---|---|---|---|---|---|"
     measured = {int(key.split("-")[1]): run.graph for key, run in runs.items() if key.startswith("given-")}
     rows = {times: _counts(graph) for times, graph in sorted(measured.items())}
