@@ -1,7 +1,7 @@
 """Runs of a job graph in model time: a list scheduler as Snakemake and Slurm form one together. Nothing is executed.
 
-Snakemake hands out what is ready, by priority and then in the graph's order, as long as fewer than `jobs` are under way,
-one submission after another. The cluster starts what has arrived in that order, per kind of slot (GPUs, cores). The end of a
+Snakemake hands out what is ready, by rank and then in the graph's order, as long as fewer than `jobs` are under way, one
+submission after another. The cluster starts what has arrived in that order, per kind of slot (GPUs, cores). The end of a
 job is seen at the next look at the states. A failed attempt loses its work unless the task keeps it, and is handed out
 again; when its attempts are spent it is left, and everything behind it, until Snakemake is started once more.
 """
@@ -22,7 +22,7 @@ LOCAL = "local"
 class Task(NamedTuple):
     """One job: model seconds, the slots it holds, the tasks it waits for, and bytes on disk until all its heirs are done.
 
-    `submission` is its share of one (jobs of an array go out together); `keeps` says that a second attempt goes on where
+    Of several that are ready the one with the smallest `rank` goes first. `submission` is its share of one (jobs of an array go out together); `keeps` says that a second attempt goes on where
     the first one failed.
     """
 
@@ -30,7 +30,7 @@ class Task(NamedTuple):
     kind: str = "cpu"
     slots: int = 1
     needs: Sequence[int] = ()
-    priority: int = 0
+    rank: tuple[float, ...] = ()
     submission: float = 1.0
     keeps: bool = False
     scratch: float = 0.0
@@ -100,7 +100,7 @@ class _Run:
         self.left = [task.seconds for task in tasks]
         self.attempts = [0] * len(tasks)
         self.given_up: list[int] = []
-        self.ready: list[tuple[int, int]] = []
+        self.ready: list[tuple[tuple[float, ...], int]] = []
         self.events: list[tuple[float, int, Literal["arrives", "ends", "seen"], int, bool]] = []
         self.count, self.bytes = 0, 0.0
         self.waiting: dict[str, deque[int]] = defaultdict(deque)
@@ -136,7 +136,7 @@ class _Run:
         if self.tasks[k].kind == LOCAL:
             self._later(self.now, "arrives", k)
         else:
-            heapq.heappush(self.ready, (-self.tasks[k].priority, k))
+            heapq.heappush(self.ready, (self.tasks[k].rank, k))
 
     def _hand_out(self) -> None:
         while self.ready and self.under_way < self.cluster.jobs:

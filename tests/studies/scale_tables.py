@@ -37,21 +37,24 @@ class Run(NamedTuple):
 
 
 def tasks(run: Run, stretch: int = 1, longer: float = 1.0) -> list[Task]:
-    """The jobs of a run in model time: a fine-tuning on `stretch` GPUs, and everything `longer` times as long."""
+    """The jobs of a run in model time: a fine-tuning on `stretch` GPUs, and everything `longer` times as long.
+
+    Their rank is what Snakemake's default scheduler weighs: priority, then cores, then the size of what can be removed.
+    """
     count = Counter(job.rule for job in run.graph.jobs)
     arrays = PROFILE["slurm-array-jobs"].split(",")
+    costs = [cost(run.config, run.graph, job) for job in run.graph.jobs]
     found = []
-    for job in run.graph.jobs:
-        money = cost(run.config, run.graph, job)
+    for job, money in zip(run.graph.jobs, costs, strict=True):
         wide = stretch if job.rule == "finetune" else 1
-        kind = LOCAL if job.local else "gpu" if job.gpus else "cpu"
+        removed = sum(costs[other].passes for other in job.needs)
         found.append(
             Task(
                 seconds=money.seconds * longer / wide,
-                kind=kind,
+                kind=LOCAL if job.local else "gpu" if job.gpus else "cpu",
                 slots=job.gpus * wide if job.gpus else job.threads,
                 needs=job.needs,
-                priority=job.priority,
+                rank=(-job.priority, -job.threads, -removed),
                 submission=1 / min(count[job.rule], ARRAY) if job.rule in arrays else 1,
                 keeps=job.rule in ("train", "finetune"),
                 scratch=money.passes * longer,

@@ -65,8 +65,8 @@ def test_ends_are_seen_at_the_next_look() -> None:
     assert simulate(near, Cluster({LOCAL: 1}, look_seconds=10)).seconds == 21
 
 
-def test_priority_goes_first() -> None:
-    tasks = [Task(5.0), Task(5.0, priority=1), Task(20.0, "gpu", needs=[1])]
+def test_the_smallest_rank_goes_first() -> None:
+    tasks = [Task(5.0, rank=(0, 0)), Task(5.0, rank=(0, -1)), Task(20.0, "gpu", needs=[1])]
     assert simulate(tasks, Cluster({"cpu": 1, "gpu": 1})).seconds == 5 + 20
 
 
@@ -79,7 +79,7 @@ def test_bytes_lie_until_the_last_reader_is_done() -> None:
     """Two writers on one slot, and their readers: the second map is made before the first is read, unless readers go first."""
     tasks = [Task(1.0, scratch=5.0), Task(1.0, scratch=5.0), Task(1.0, needs=[0]), Task(1.0, needs=[1])]
     assert simulate(tasks, Cluster({"cpu": 1})).scratch == 10
-    first = [task._replace(priority=1) if task.needs else task for task in tasks]
+    first = [task._replace(rank=(-1.0,) if task.needs else (0.0,)) for task in tasks]
     assert simulate(first, Cluster({"cpu": 1}, jobs=1)).scratch == 5
 
 
@@ -121,13 +121,13 @@ def graphs(draw: st.DrawFn) -> list[Task]:
         Task(
             draw(st.floats(0, 100)),
             needs=sorted(draw(st.sets(st.integers(0, k - 1), max_size=3))) if k else [],
-            priority=draw(st.integers(0, 2)),
+            rank=(draw(st.integers(0, 2)),),
         )
         for k in range(count)
     ]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(tasks=graphs(), slots=st.integers(1, 6))
 def test_between_the_bounds_of_list_scheduling(tasks: list[Task], slots: int) -> None:
     """max(W/m, C) <= makespan <= W/m + (1 - 1/m) C for work W, longest path C and m slots (Graham 1966)."""
