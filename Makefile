@@ -12,13 +12,14 @@
 # make bench-evaluate    time and memory of scoring 3 and 10 million csv rows. Writes docs/bench-evaluate.md (some minutes)
 # make bench-read    time and memory of reading annotation files of ten million rows. Writes docs/bench-read.md (some minutes, 1 GB)
 # make bench-ensemble    time and memory of an ensemble of 20 members with six views. Writes docs/bench-ensemble.md (a quarter of an hour, 5 GB)
+# make bench-decode    frames/s of decode against an ffmpeg program on PATH, and its cache on disk. Writes docs/bench-decode.md (some minutes)
 # make soak    random kills for ten minutes; the same bytes must come out. Writes docs/soak.md
 # They make the environment in .venv first, once; it needs Linux, Python 3.11 to 3.13, git and make.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-BENCHES := bench-extract bench-bank bench-evaluate bench-read bench-ensemble
+BENCHES := bench-extract bench-bank bench-evaluate bench-read bench-ensemble bench-decode
 .PHONY: help demo videos status soak test test-slow test-slurm check pytest leak-study relation-study $(BENCHES) environment clean-results
 .DELETE_ON_ERROR:
 

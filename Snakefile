@@ -51,6 +51,11 @@ include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
 
 
+for rule in workflow.rules:
+    for function in filter(callable, [*rule.input, *rule.params]):
+        signed(function)
+
+
 if PLAYGROUND_WEIGHTS:
 
     onstart:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stages.lib.cli import parse, run_stage, stage_parser
+from stages.lib.config.heads import score_of
 from stages.lib.config.payloads import BankPayload
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--maps", type=Path, required=True, help="canonical maps of the shard")
     parser.add_argument("--detections", type=Path, required=True, help="person boxes of the shard")
     parser.add_argument("--head-weights", type=Path, default=None, help="trained ACAR head (acfb)")
+    parser.add_argument("--dataset", help="data set of the shard, where some have a score of their own")
     parser.add_argument("--out", type=Path, required=True, help="bank file to write")
     return run_stage("bank", BankPayload, parse(parser, argv), _work)
 
@@ -43,6 +45,7 @@ def _work(args: argparse.Namespace, payload: BankPayload, text: str) -> dict[str
     from stages.lib.models.runtime import prepare
 
     device = prepare(args.device, payload.threads)
+    least = score_of(args.dataset, payload.bank.min_scores, payload.bank.min_score)
     head = _load_head(args.head_weights, payload)
     with (
         open_artifact(args.index, INDEX) as index_file,
@@ -57,7 +60,7 @@ def _work(args: argparse.Namespace, payload: BankPayload, text: str) -> dict[str
             head.require_backbone(backbone_sha, str(args.maps))
         maps = MapTable([MapReader(map_file, f"views/{view}/") for view in map_file.group("views")])
         present = (index.roles & ROLE_BANK).astype(bool) & maps.has_K
-        boxes = archived_boxes(detections, present, payload.bank.min_score)
+        boxes = archived_boxes(detections, present, least)
         inputs = {
             "index": index_file.fingerprint,
             "maps": map_file.fingerprint,

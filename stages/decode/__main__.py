@@ -19,7 +19,6 @@ from stages.lib.cli import parse, run_stage, stage_parser
 from stages.lib.config.payloads import DecodePayload
 from stages.lib.config.sheets import Video, read_manifest
 from stages.lib.errors import StageError
-from stages.lib.files import file_sha
 from stages.lib.progress import track
 
 _ENCODERS = 2
@@ -38,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _work(args: argparse.Namespace, payload: DecodePayload, text: str) -> dict[str, object]:
     from stages.decode.core import VideoResult, decode_video
     from stages.decode.store import DecodeStore
-    from stages.lib.video.source import open_video
+    from stages.decode.trees import open_source
 
     with open_artifact(args.index, INDEX) as artifact:
         index, mark = Index.read(artifact), artifact.fingerprint
@@ -54,7 +53,12 @@ def _work(args: argparse.Namespace, payload: DecodePayload, text: str) -> dict[s
             path = Path(video.path) if video.path else None
             times = relative[index.keyframes.video == row]
             result = decode_video(
-                partial(open_video, path), times, payload.decode, payload.samplings, store, pool
+                partial(open_source, path, times, payload.decode.short_side, payload.tree_rate),
+                times,
+                payload.decode,
+                payload.samplings,
+                store,
+                pool,
             )
             store.end_video()
             results.append(result)
@@ -87,11 +91,14 @@ def _require_same(videos: Sequence[Video], index: Index, manifest: Path) -> None
 
 def _videos_sha(videos: Sequence[Video]) -> str:
     """What the shard's files hold, in one sha256; a file that cannot be read counts as absent."""
+    from stages.decode.trees import source_sha
+    from stages.lib.video.source import VideoError
+
     digest = hashlib.sha256()
     for video in videos:
         try:
-            content = file_sha(Path(video.path)) if video.path else ""
-        except OSError:
+            content = source_sha(Path(video.path)) if video.path else ""
+        except (OSError, VideoError):
             content = ""
         digest.update(f"{video.video} {video.start!r} {content}\n".encode())
     return digest.hexdigest()

@@ -16,7 +16,8 @@ from stages.decode.faults import faults
 from stages.decode.plan import VideoPlan, plan_video
 from stages.lib.config.backbones import SamplingConfig
 from stages.lib.config.decode import DecodeConfig
-from stages.lib.video.jpeg import capped_size, clip_size, encode_jpeg, resize_rgb
+from stages.lib.video.jpeg import capped_size, clip_size, encode_jpeg
+from stages.lib.video.picture import Picture
 from stages.lib.video.source import BROKEN, OK, DamagedVideoError, Engine, FrameSource, VideoError
 
 WAITING_BYTES: Final = 1 << 27
@@ -116,7 +117,7 @@ def _decode(
         clip_size(info.width, info.height, cfg.short_side),
         capped_size(info.width, info.height, cfg.key_short_side, cfg.key_long_side),
     )
-    run = _Pass(plan, sizes, cfg.jpeg_quality, sink, stream=source.engine == "pyav")
+    run = _Pass(plan, sizes, cfg.jpeg_quality, sink, stream=source.engine != "decord")
     damage = run.over(source, pool)
     if damage is not None and source.engine == "decord":
         sink.rollback()
@@ -165,8 +166,8 @@ class _Pass:
         waiting: deque[tuple[int, Future[tuple[bytes, bytes]]]] = deque()
         damage = None
         try:
-            for number, frame in source.read(self._plan.wanted):
-                waiting.append((number, pool.submit(self._encode, number, frame)))
+            for number, picture in source.read(self._plan.wanted):
+                waiting.append((number, pool.submit(self._encode, number, picture)))
                 if len(waiting) > most:
                     self._store(*waiting.popleft())
         except DamagedVideoError as fault:
@@ -175,13 +176,13 @@ class _Pass:
             self._store(*waiting.popleft())
         return damage
 
-    def _encode(self, number: int, frame_HW3: NDArray[np.uint8]) -> tuple[bytes, bytes]:
+    def _encode(self, number: int, picture: Picture) -> tuple[bytes, bytes]:
         clip = key = b""
         if number in self._clip_sources:
-            clip = encode_jpeg(resize_rgb(frame_HW3, self._sizes[0]), self._quality)
+            clip = encode_jpeg(picture.rgb(self._sizes[0]), self._quality)
         if number in self._key_sources:
             same = clip and self._sizes[0] == self._sizes[1]
-            key = clip if same else encode_jpeg(resize_rgb(frame_HW3, self._sizes[1]), self._quality)
+            key = clip if same else encode_jpeg(picture.rgb(self._sizes[1]), self._quality)
         return clip, key
 
     def _store(self, number: int, job: Future[tuple[bytes, bytes]]) -> None:

@@ -5,6 +5,7 @@ Every member's AP per class is measured on the fit split, over all data sets wit
 Members may be csv files in the official form of detections (--csv theirs=FILE). Where members have other boxes than each
 other, these are clustered by IoU and fused first (weighted boxes fusion).
 Weights are also fitted on one half of the videos and measured on the other, both ways, and so is each member's worth.
+With --given-weights nothing is fitted: weights of an earlier run count, and are measured where there is truth.
 Writes DIR/<dataset>.h5 (all shards of the data set) and DIR/weights.json.
 
   python -m stages.ensemble --config C.json --index movies=A.h5 movies=B.h5 \
@@ -21,6 +22,7 @@ import numpy as np
 
 from stages.ensemble.core import mixture
 from stages.ensemble.fitting import fit_members
+from stages.ensemble.given import read_given
 from stages.ensemble.members import Members, read_members
 from stages.ensemble.study import renormalised
 from stages.ensemble.summary import summary
@@ -34,7 +36,7 @@ from stages.lib.cli import by_name, named_path, parse, run_stage, stage_parser
 from stages.lib.config.ensemble import EnsembleConfig, member_parts
 from stages.lib.config.payloads import EnsemblePayload
 from stages.lib.errors import StageError
-from stages.lib.files import write_json
+from stages.lib.files import file_sha, write_json
 
 MemberFile = tuple[str, str, Path]
 
@@ -56,6 +58,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--csv", type=named_path, nargs="+", action="extend", default=[], metavar="MEMBER=FILE"
     )
+    parser.add_argument(
+        "--given-weights", type=Path, help="weights.json of an earlier run, in place of a fit"
+    )
     parser.add_argument("--out-dir", type=Path, required=True)
     return run_stage("ensemble", EnsemblePayload, parse(parser, argv), _work)
 
@@ -75,11 +80,15 @@ def _work(args: argparse.Namespace, payload: EnsemblePayload, text: str) -> dict
     indexes = {name: index for name, (index, _) in loaded.items()}
     members = read_members({head: files[head] for head in heads}, _csv_files(args.csv, cfg), indexes, cfg)
     marks = {f"index/{name}": mark for name, (_, mark) in loaded.items()} | members.marks
-    fitted = fit_members(members, indexes, payload)
+    given = _given(args.given_weights, members, payload)
+    if given:
+        marks["given weights"] = file_sha(args.given_weights)
+    fitted = fit_members(members, indexes, payload, given)
     for dataset in members.shared:
         fused = _fuse(members, dataset, fitted.weights)
         inputs = {name: mark for name, mark in marks.items() if name.endswith(f"/{dataset}")}
         inputs |= {name: mark for name, mark in marks.items() if name in cfg.csv}
+        inputs |= {name: mark for name, mark in marks.items() if name == "given weights"}
         inputs["fitted on"] = joint_fingerprint(sorted(marks.values()))
         origin = Provenance("ensemble", payload.version, text, inputs)
         with write_artifact(args.out_dir / f"{dataset}.h5", ENSEMBLE, origin) as writer:
@@ -96,6 +105,18 @@ def _work(args: argparse.Namespace, payload: EnsemblePayload, text: str) -> dict
         "held-out mAP in percent": f"{100 * np.mean(fitted.held.held_out):.2f}",
         "optimism in points": f"{100 * fitted.held.optimism:+.2f}",
     }
+
+
+def _given(path: Path | None, members: Members, payload: EnsemblePayload) -> Weights | None:
+    """Weights of an earlier run, where the configuration takes them."""
+    if (path is None) != (payload.ensemble.weights_from is None):
+        raise StageError(
+            "weights of an earlier run are given in one place only",
+            "--given-weights",
+            "give them with ensembles.<key>.weights_from",
+        )
+    first = next(iter(next(iter(members.shared.values())).values()))
+    return read_given(path, members.names, first.classes) if path else None
 
 
 def _csv_files(given: Sequence[tuple[str, Path]], cfg: EnsembleConfig) -> dict[str, Path]:

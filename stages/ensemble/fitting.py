@@ -39,12 +39,14 @@ class Fitted:
     worth: Sequence[float] = ()
 
 
-def fit_members(members: Members, indexes: Mapping[str, Index], payload: EnsemblePayload) -> Fitted:
+def fit_members(
+    members: Members, indexes: Mapping[str, Index], payload: EnsemblePayload, given: Weights | None = None
+) -> Fitted:
     """Fits weights on the detected boxes of all data sets with truth as one pool, and measures them.
 
     A member's own AP is that on its own boxes. Keyframes of the index without frames stay in the truth, whatever
     evaluate.missing says: as misses of every member alike they shrink all APs of a class by one factor, and no weight
-    derived from these changes.
+    derived from these changes. Weights that are given are measured only, and on no other halves.
     """
     cfg = payload.ensemble
     class_ids = next(iter(next(iter(members.shared.values())).values())).classes.ids
@@ -55,7 +57,7 @@ def fit_members(members: Members, indexes: Mapping[str, Index], payload: Ensembl
     known = tuple(name for name in first if name in truths and len(truths[name].video))
     if not known:
         unknown = np.full((len(members.names), len(class_ids)), np.nan)
-        return Fitted(fit_weights(unknown, class_ids, cfg), known, unknown)
+        return Fitted(given or fit_weights(unknown, class_ids, cfg), known, unknown)
     places = {
         name: matching_rows(indexes[name], rows[name], first[name].keyframes, f"{members.names[0]} on {name}")
         for name in known
@@ -81,11 +83,11 @@ def fit_members(members: Members, indexes: Mapping[str, Index], payload: Ensembl
             for member in members.names
         ]
     data = FitData(boxes, scores, alone)
-    weights = data.fit(cfg)
+    weights = given or data.fit(cfg)
     ranked = boxes.rank(mixture(data.scores, weights.values))
     seen = {name: np.unique(truths[name].key_video).tolist() for name in known}
     home = {truths[name].videos[v]: name for name in known for v in seen[name]}
-    halves = halves_of(boxes.videos, home)
+    halves = halves_of(boxes.videos, home) if given is None else None
     held, worth = data.held_out(cfg, halves) if halves else (None, [])
     return Fitted(weights, known, data.ap(), mean_of_defined(ranked.ap()), held, worth)
 

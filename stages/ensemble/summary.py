@@ -19,7 +19,7 @@ def summary(
     weights, cfg = fitted.weights, payload.ensemble
     return {
         "members": list(members.names),
-        "rule": cfg.weights,
+        "rule": "given" if cfg.weights_from else cfg.weights,
         "view_average": cfg.view_average,
         "dialect": dialect_named(payload.metric.dialect, payload.metric.cap).name,
         "fit_split": cfg.fit_split,

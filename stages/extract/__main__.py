@@ -65,7 +65,12 @@ def _work(args: argparse.Namespace, payload: ExtractPayload, text: str) -> dict[
         video = index.keyframes.video
         sound = [frames.status[row] == "ok" and frames.has_clip(row) for row in range(len(frames.status))]
         has_clip = np.array(sound, bool)[video] & (np.diff(frame_file.read("key/offsets")) > 0)
-        wanted = has_clip & ((index.roles & (ROLE_TRAIN | ROLE_EVAL | ROLE_BANK)) > 0)
+        roles = {
+            "all": ROLE_TRAIN | ROLE_EVAL | ROLE_BANK,
+            "labelled": ROLE_TRAIN | ROLE_EVAL,
+            "evaluated": ROLE_EVAL,
+        }
+        wanted = has_clip & ((index.roles & roles[payload.keyframes]) > 0)
         centres = centre_frames(index.relative_seconds(), payload.rate)
         windows = clip_windows(centres, config.sampling.fast_frames, config.sampling.stride)
         requests = [Request(int(owner), window) for owner, window in zip(video, windows, strict=True)]

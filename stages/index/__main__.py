@@ -95,8 +95,9 @@ def _annotated(
     parts = read_splits(args.annotations, args.excluded, labels)
     try:
         included = read_included(args.included) if args.included else None
+        classes = _classes(labels, payload, args.labelmap)
         index, counts = build_index(
-            videos, parts, _classes(labels, payload, args.labelmap), payload.format, included
+            videos, parts, classes, payload.format, included, bank_seconds=payload.bank_seconds
         )
     except OutsideError as fault:
         raise StageError(

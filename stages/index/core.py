@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.index.keyframes import Found, locate, require_inside, unlabelled_seconds
+from stages.index.keyframes import Found, clip_seconds, locate, require_inside, unlabelled_seconds
 from stages.lib.artifacts.tables import (
     ROLE_BANK,
     ROLE_EVAL,
@@ -50,8 +50,12 @@ def build_index(
     classes: Classes,
     dialect: str,
     included: Sequence[int] | None = None,
+    *,
+    bank_seconds: bool = False,
 ) -> tuple[Index, Counts]:
     """The index of one shard of annotated videos; `dialect` is ava or ava-kinetics.
+
+    With `bank_seconds` the seconds around a clip's keyframe are keyframes for banks alone.
 
     Every keyframe may enter a bank. Labelled ones may be trained on, whatever their split: each training chooses its own.
     Those of val and test are evaluated. An excluded one does neither. Seconds of an AVA video between its first and last
@@ -65,6 +69,8 @@ def build_index(
     keys: list[tuple[int, int, int]] = []
     for split, part in annotations.items():
         keys += _with_roles(videos, split, part, found[split], dialect, included)
+    if bank_seconds:
+        keys += _for_banks(videos, keys)
     keys.sort()
     key_rows = {(video, ms): row for row, (video, ms, _) in enumerate(keys)}
     tables = [_boxes(found[split], part.truth, classes, key_rows) for split, part in annotations.items()]
@@ -112,6 +118,19 @@ def _with_roles(
         (v, ms, roles if _counts(videos[v].video, ms, gone, kept) else ROLE_BANK | ROLE_EXCLUDED)
         for v, ms, roles in moments
     ]
+
+
+def _for_banks(videos: Sequence[Video], keys: Sequence[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """The seconds around the keyframes of clips, without moments of a video that are keyframes, or named already."""
+    known = {(videos[row].video, ms) for row, ms, _ in keys}
+    found = []
+    for row, ms, _ in sorted(keys):
+        for moment in clip_seconds(videos[row].start, ms):
+            name = (videos[row].video, moment)
+            if name not in known:
+                known.add(name)
+                found.append((row, moment, ROLE_BANK))
+    return found
 
 
 def _counts(video: str, ms: int, gone: Container[tuple[str, int]], kept: Container[int] | None) -> bool:

@@ -17,6 +17,8 @@ from stages.lib.config.sheets import Video
 from stages.lib.metrics.tables import Truth
 
 CLIP_SECONDS: Final = 10.0
+MARGIN_MS: Final = 500
+"""Milliseconds that what a bank archives stays away from either end of a ten-second clip (spec 6.2, point 8)."""
 SLACK: Final = 0.5
 """Seconds that a keyframe may lie past the nominal end of a ten-second clip (clips are cut at whole frames)."""
 
@@ -115,3 +117,10 @@ def unlabelled_seconds(
         grid = whole if included is None else np.array(included, np.int64)
         empty += [(row, int(moment)) for moment in np.setdiff1d(grid, own)]
     return empty
+
+
+def clip_seconds(start: float, ms: int) -> list[int]:
+    """Moments (ms) of a ten-second clip from `start` (s) that lie whole seconds from a keyframe, which is none of them."""
+    first, last = round(1000 * start) + MARGIN_MS, round(1000 * (start + CLIP_SECONDS)) - MARGIN_MS
+    before, after = range(ms - 1000, first - 1, -1000), range(ms + 1000, last + 1, 1000)
+    return [*reversed(before), *after]

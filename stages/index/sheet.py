@@ -1,8 +1,9 @@
 """Write the data-set sheet of a real data set once: which annotated videos there are, and in which files.
 
 AVA files are called `<id>.mp4` (or .mkv, .webm), Kinetics clips `<id>_<start:06d>_<end:06d>.mp4`, flat or in one folder per
-class; or `<id>.mp4`, where --clips gives the Kinetics-700 lists that tell their times. Annotated videos without a file are
-listed with an empty path, so that coverage counts them as missing.
+class; or `<id>.mp4`, where --clips gives the Kinetics-700 lists that tell their times. Folders of these names with numbered
+images in them (frame trees) stand for videos, too. Annotated videos without a file are listed with an empty path, so that
+coverage counts them as missing.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from stages.index.clips import FilesByVideo, find_clips
+from stages.index.sources import find_sources
 from stages.index.split_files import split_files
 from stages.lib.annotations.kinetics_csv import Clip, choose_clip, read_clip_list
 from stages.lib.annotations.video_list import read_annotations
 from stages.lib.cli import guarded
-from stages.lib.config.sheets import EXTENSIONS, Video, sheet_text
+from stages.lib.config.sheets import Video, sheet_text
 from stages.lib.errors import StageError
 from stages.lib.files import write_text
 from stages.lib.metrics.tables import Truth
@@ -63,10 +65,7 @@ def _write(args: argparse.Namespace) -> None:
         raise StageError(
             "there is no such folder", str(args.videos), "give the folder of the videos with --videos"
         )
-    found = sorted(
-        path for path in args.videos.rglob("*") if path.suffix.lower() in EXTENSIONS and not path.is_dir()
-    )
-    files = [path.relative_to(args.videos).as_posix() for path in found]
+    files = find_sources(args.videos)
     truths = {
         split: read_annotations(path)[0]
         for split, path in split_files(args.annotations, "annotations").items()

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from stages.lib.cli import parse, run_stage, stage_parser
+from stages.lib.config.heads import score_of
 from stages.lib.config.payloads import PredictPayload
 
 
@@ -22,6 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--detections", type=Path, required=True, help="person boxes of the shard")
     parser.add_argument("--bank", type=Path, default=None, help="bank of the shard, for heads that read one")
     parser.add_argument("--weights", type=Path, required=True, help="weights of the head")
+    parser.add_argument("--dataset", help="data set of the shard, where some have a score of their own")
     parser.add_argument("--out", type=Path, required=True, help="predictions to write")
     return run_stage("predict", PredictPayload, parse(parser, argv), _work)
 
@@ -39,6 +41,7 @@ def _work(args: argparse.Namespace, payload: PredictPayload, text: str) -> dict[
     from stages.predict.inputs import class_map, open_bank, open_views
 
     device = prepare(args.device, payload.threads)
+    least = score_of(args.dataset, payload.min_scores, payload.min_score)
     trained = load_head(args.weights)
     trained.require_kind(payload.kind, str(args.weights))
     with ExitStack() as stack:
@@ -55,7 +58,7 @@ def _work(args: argparse.Namespace, payload: PredictPayload, text: str) -> dict[
         memory = open_bank(bank_file, trained, payload.memory, index, box_file, args.weights)
         rows, has_map = index.rows_with(ROLE_EVAL), views[payload.views[0]].has_K
         found = Boxes.read(box_file)
-        boxes = {DETECTED: predicted_boxes(found, rows, has_map, payload.min_score)}
+        boxes = {DETECTED: predicted_boxes(found, rows, has_map, least)}
         below = len(predicted_boxes(found, rows, has_map, 0.0)) - len(boxes[DETECTED])
         if index.classes.ids:
             boxes[TRUTH] = predicted_boxes(index.truth(), rows, has_map, 0.0)
@@ -81,7 +84,7 @@ def _work(args: argparse.Namespace, payload: PredictPayload, text: str) -> dict[
         "keyframes": len(rows),
         "without map": int((~has_map[rows]).sum()),
         **{f"{name} boxes": len(chosen) for name, chosen in boxes.items()},
-        f"boxes below {payload.min_score:g}:": below,
+        f"boxes below {least:g}:": below,
         "views": len(views),
     }
 

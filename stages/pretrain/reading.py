@@ -61,7 +61,7 @@ class VideoFile:
             wanted = grid if numbers is None else grid[np.minimum(numbers, len(grid) - 1)]
             distinct, place = np.unique(wanted, return_inverse=True)
             size = clip_size(info.width, info.height, self.short_side)
-            frames = [resize_rgb(frame, size) for _, frame in source.read(distinct)]
+            frames = [resize_rgb(picture.rgb(), size) for _, picture in source.read(distinct)]
         return np.stack(frames)[place]
 
     def count(self) -> int:

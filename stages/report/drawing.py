@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from stages.lib.errors import StageError
 from stages.lib.files import atomic_path
+from stages.lib.video.picture import Picture
 from stages.report.videos import Moments
 
 STILL_WIDTH: Final = 640
@@ -45,9 +46,9 @@ def draw_video(source: Path, target: Path, moments: Moments) -> Drawn:
             info, still = video.info, _Still(moments)
             frames = _until_damage(video.read(np.arange(info.frames)), notes)
             with VideoWriter(temporary, info.rate) as writer:
-                for number, image in frames:
+                for number, picture in frames:
                     seconds = float(info.starts[number])
-                    drawn = _drawn(image, moments, seconds)
+                    drawn = _drawn(picture.rgb(), moments, seconds)
                     still.look(drawn, seconds)
                     writer.write(drawn, seconds)
             has_sound, fault = _with_sound(temporary, source)
@@ -109,7 +110,7 @@ class _Still:
         return encode_jpeg(resize_rgb(self._frame, (round(width * share), max(1, round(height * share)))), 85)
 
 
-def _until_damage(frames: Iterator[tuple[int, Frame]], notes: list[str]) -> Iterator[tuple[int, Frame]]:
+def _until_damage(frames: Iterator[tuple[int, Picture]], notes: list[str]) -> Iterator[tuple[int, Picture]]:
     """The frames before the first damaged one, of which a note is taken; damage at the very start is an error."""
     from stages.lib.video.source import DamagedVideoError
 

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from stages.lib.cli import parse, run_stage, stage_parser
+from stages.lib.config.heads import score_of
 from stages.lib.config.payloads import TrainPayload
 
 
@@ -28,7 +29,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--bank", type=Path, nargs="*", default=[], help="bank, in the same order, for heads that read one"
     )
     parser.add_argument(
-        "--datasets", nargs="*", default=[], help="data set of each shard, for heads that mix them in a ratio"
+        "--datasets",
+        nargs="*",
+        default=[],
+        help="data set of each shard, for heads that mix them in a ratio, or where some have a score of their own",
     )
     parser.add_argument("--init", type=Path, default=None, help="weights of another head to start from")
     parser.add_argument("--out-weights", type=Path, required=True, help="safetensors file to write")
@@ -45,7 +49,7 @@ def _work(args: argparse.Namespace, payload: TrainPayload, text: str) -> dict[st
     from stages.train.initial import check_start, fresh_head, start_from
     from stages.train.inputs import open_inputs
     from stages.train.record import history, metadata
-    from stages.train.samples import mixture_of, training_samples, validation_samples
+    from stages.train.samples import mixture_of, names_of, training_samples, validation_samples
     from stages.train.validate import truth_box_ap
 
     device, head_config = prepare(args.device, payload.threads, args.seed), payload.head
@@ -60,9 +64,9 @@ def _work(args: argparse.Namespace, payload: TrainPayload, text: str) -> dict[st
             foreign_bank=payload.foreign_bank,
         )
         recipe = head_config.recipe
-        samples = training_samples(
-            files.shards, head_config.splits, box_score=recipe.box_score, box_iou=recipe.box_iou
-        )
+        names = names_of(args.datasets, files.shards)
+        least = [score_of(name, recipe.box_scores, recipe.box_score) for name in names]
+        samples = training_samples(files.shards, head_config.splits, box_scores=least, box_iou=recipe.box_iou)
         val = validation_samples(files.shards)
         mixture = mixture_of(samples, files.shards, args.datasets, head_config.ratio)
         task = Task(samples, files.maps, files.bank, files.classes.groups(), device, mixture)

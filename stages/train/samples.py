@@ -55,9 +55,9 @@ class _Part:
 
 
 def training_samples(
-    shards: Sequence[Shard], splits: Sequence[str], *, box_score: float, box_iou: float
+    shards: Sequence[Shard], splits: Sequence[str], *, box_scores: Sequence[float], box_iou: float
 ) -> Samples:
-    """Keyframes of the train role in `splits`: truth boxes and detections from `box_score` on, unless there are none.
+    """Keyframes of the train role in `splits`: truth boxes and detections from a shard's score on, unless there are none.
 
     A detection takes the labels of the truth box it overlaps most if that IoU is at least `box_iou`, else none.
 
@@ -65,7 +65,7 @@ def training_samples(
         StageError: no keyframe is left.
     """
     parts = []
-    for shard in shards:
+    for shard, box_score in zip(shards, box_scores, strict=True):
         rows = _rows(shard, ROLE_TRAIN, splits)
         pairs = [_boxes_of(shard, int(row), box_score, box_iou) for row in rows]
         parts.append(_Part(rows, [p[0] for p in pairs], [p[1] for p in pairs]))
@@ -74,6 +74,23 @@ def training_samples(
         fix = "check splits, annotations and coverage of the videos"
         raise StageError("no keyframe to train on: none has the train role, a map and a box", "--index", fix)
     return samples
+
+
+def names_of(
+    datasets: Sequence[str], shards: Sequence[Shard], *, needed: bool = False
+) -> Sequence[str | None]:
+    """The data set of each shard, None where nobody says so.
+
+    Raises:
+        StageError: not one name per shard.
+    """
+    if len(datasets) != len(shards) and (datasets or needed):
+        raise StageError(
+            f"{len(datasets)} names where {len(shards)} belong",
+            "--datasets",
+            "name the data set of each --index, in the same order",
+        )
+    return datasets or [None] * len(shards)
 
 
 def mixture_of(
@@ -86,12 +103,7 @@ def mixture_of(
     """
     if not ratio:
         return None
-    if len(datasets) != len(shards):
-        raise StageError(
-            f"{len(datasets)} names where {len(shards)} belong",
-            "--datasets",
-            "the head mixes data sets in a ratio: name the data set of each --index, in the same order",
-        )
+    names_of(datasets, shards, needed=True)
     names = sorted(set(datasets))
     ends = np.cumsum([len(shard.index.keyframes) for shard in shards])
     shard_K = np.searchsorted(ends, samples.owner_K, side="right")

@@ -258,6 +258,7 @@ def predict_payload(head: HeadConfig, views: Sequence[str] = VIEWS) -> PredictPa
         threads=1,
         kind=head.kind,
         min_score=0.4,
+        min_scores={},
         memory=head.memory,
         views=tuple(views),
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.benches import bench_evaluate, bench_read, evaluate_files
+from tests.benches import bench_decode, bench_evaluate, bench_read, evaluate_files
 from tests.benches.bench_ensemble import ENSEMBLE_PHASES, EVALUATE_PHASES, main
 from tests.benches.read_once import READERS
 
@@ -48,3 +49,22 @@ def test_the_bench_of_reading_makes_files_that_every_reader_takes(
 
 def few_seconds(write: Callable[..., Path], path: Path, n_videos: int, n_seconds: int) -> Path:
     return write(path, min(n_videos, 30), min(n_seconds, 5))
+
+
+def test_the_decode_bench_measures_every_kind_of_work_on_every_film(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if shutil.which("ffmpeg") is None:
+        pytest.skip("there is no ffmpeg program here")
+    assert bench_decode.main(["--quick"]) == 0
+    printed = capsys.readouterr().out
+    for name in (bench_decode.FFMPEG, bench_decode.SCALED, bench_decode.STAGE):
+        assert printed.count(f"\n| {name} | ") == len(bench_decode.QUICK)
+    assert "read with decord" in printed and "read with pyav" in printed
+    assert "| drawn, 340x256 | 340x256 | 95 | " in printed, "the disk table"
+    assert "| drawn, 640x480 | 453x340 | 95 | " in printed
+
+
+def test_without_ffmpeg_the_decode_bench_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench_decode.main(["--ffmpeg", "no-such-program"]) == 2
+    assert "no-such-program is no program here: give --ffmpeg PATH, or install it" in capsys.readouterr().err

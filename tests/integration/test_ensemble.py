@@ -13,12 +13,14 @@ import pytest
 
 from stages.ensemble.__main__ import main
 from stages.evaluate.__main__ import main as evaluate_main
+from stages.lib.artifacts.lineage import input_of
 from stages.lib.artifacts.loading import load_predictions
 from stages.lib.artifacts.predictions import Fused, Predictions
 from stages.lib.artifacts.provenance import Provenance
 from stages.lib.artifacts.reader import open_artifact
 from stages.lib.artifacts.schemas import ENSEMBLE, PREDICT
 from stages.lib.artifacts.writer import write_artifact
+from stages.lib.files import file_sha
 from tests.integration.commands import ensemble_config, evaluate_config, named
 from tests.integration.small_run import CLASSES, draw_world, write_index, write_predict
 
@@ -50,6 +52,9 @@ Run = tuple[Mapping[str, Sequence[Path]], Mapping[str, Mapping[str, Sequence[Pat
 def ensemble(run: Run, out: Path, *members: str, **keys: object) -> int:
     index, predictions = run
     given = [f"{member}={item}" for member, by_set in predictions.items() for item in named(by_set)]
+    given_weights = keys.pop("given_weights", None)
+    if given_weights:
+        keys["weights_from"] = "given"
     config = ensemble_config(out, members or tuple(SKILL), **keys)
     words = [
         "--config",
@@ -61,7 +66,7 @@ def ensemble(run: Run, out: Path, *members: str, **keys: object) -> int:
         "--out-dir",
         str(out),
     ]
-    return main(words)
+    return main(words + (["--given-weights", str(given_weights)] if given_weights else []))
 
 
 def evaluated(run: Run, folder: Path) -> list[str]:
@@ -371,3 +376,42 @@ def test_boxes_in_another_order_are_aligned(files: Run, tmp_path: Path) -> None:
     one, other = (json.loads((tmp_path / name / "weights.json").read_text()) for name in "ab")
     np.testing.assert_allclose(one["ap"], other["ap"], atol=1e-12)
     assert one["ensemble_mean_ap"] == pytest.approx(other["ensemble_mean_ap"], abs=1e-6)
+
+
+def test_weights_of_an_earlier_run_are_taken_by_name(files: Run, tmp_path: Path) -> None:
+    """The final submission: members in another order, nothing fitted again, the same scores, and the file's digest."""
+    assert ensemble(files, tmp_path / "first") == 0
+    earlier = tmp_path / "first" / "weights.json"
+    order = ("acar:1", "linear:0", "acar:0")
+    assert ensemble(files, tmp_path / "final", *order, given_weights=earlier) == 0
+    before, after = (json.loads((tmp_path / run / "weights.json").read_text()) for run in ("first", "final"))
+    assert after["members"] == list(order) and after["rule"] == "given" and after["held_out"] is None
+    assert [before["weights"][before["members"].index(name)] for name in order] == after["weights"]
+    assert after["ensemble_mean_ap"] == pytest.approx(before["ensemble_mean_ap"], abs=1e-6)
+    first, _ = load_predictions([tmp_path / "first" / "movies.h5"], "first")
+    final, _ = load_predictions([tmp_path / "final" / "movies.h5"], "final")
+    for name, boxset in first.boxsets.items():
+        assert np.allclose(boxset.values["fused"], final.boxsets[name].values["fused"], atol=1e-6)
+    with open_artifact(tmp_path / "final" / "movies.h5", ENSEMBLE) as artifact:
+        assert input_of(artifact, "given weights") == file_sha(earlier)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"members": ["linear:0", "acar:0", "acar:7"]}, "differing: acar:1, acar:7"),
+        ({"classes": [{"id": 1, "name": "other"}]}, "1 classes, which are not the"),
+        ({"weights": [[0.5], [0.5], [0.5]]}, "are no shares"),
+        ({"uniform": "no"}, "are no shares"),
+        ({"members": 3}, "no weights of an ensemble can be read"),
+    ],
+)
+def test_weights_of_another_ensemble_are_refused(
+    files: Run, tmp_path: Path, change: dict[str, object], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ensemble(files, tmp_path / "first") == 0
+    earlier = tmp_path / "first" / "weights.json"
+    earlier.write_text(json.dumps(json.loads(earlier.read_text()) | change))
+    assert ensemble(files, tmp_path / "final", given_weights=earlier) == 2
+    told = capsys.readouterr()
+    assert said in told.out + told.err and str(earlier) in told.out + told.err

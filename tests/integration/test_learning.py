@@ -17,7 +17,7 @@ from stages.lib.artifacts.maps import MapReader
 from stages.lib.artifacts.predictions import DETECTED, TRUTH, Predictions
 from stages.lib.artifacts.reader import open_artifact
 from stages.lib.artifacts.schemas import BANK, EXTRACT, PREDICT
-from stages.lib.artifacts.tables import ROLE_EVAL, Boxes, Index
+from stages.lib.artifacts.tables import ROLE_EVAL, ROLE_TRAIN, Boxes, Index
 from stages.lib.artifacts.writer import write_artifact
 from stages.lib.config.payloads import Payload
 from stages.lib.models.headfile import load_head
@@ -51,9 +51,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[lw.World]:
         yield made
 
 
-def run_extract(world: lw.World, shard: lw.Shard, out: Path, weights: str = "backbone") -> Path:
-    name = shard.index.stem
-    argv = [*world.config("extract", lw.extract_payload()), "--index", shard.index, "--decode", shard.decode]
+def run_extract(
+    world: lw.World, shard: lw.Shard, out: Path, weights: str = "backbone", **changes: object
+) -> Path:
+    name, settings = shard.index.stem, world.config("extract", lw.extract_payload(**changes))
+    argv = [*settings, "--index", shard.index, "--decode", shard.decode]
     argv += [
         "--weights",
         world.files[weights],
@@ -132,6 +134,24 @@ def test_extract_covers_the_right_keyframes(world: lw.World) -> None:
         assert len(MapReader(file, "views/s64/")) == 0
 
 
+@pytest.mark.parametrize(
+    ("keyframes", "roles"), [("labelled", ROLE_TRAIN | ROLE_EVAL), ("evaluated", ROLE_EVAL)]
+)
+def test_extract_maps_what_somebody_reads(
+    world: lw.World, keyframes: str, roles: int, tmp_path: Path
+) -> None:
+    movies = world.shards[0]
+    out = run_extract(world, movies, tmp_path, keyframes=keyframes)
+    with open_artifact(out, EXTRACT) as file, open_artifact(movies.index) as index:
+        wanted = (Index.read(index).roles & roles) > 0
+        reader = MapReader(file, "views/s64/")
+        assert wanted.any() and wanted.all() == (keyframes == "labelled")
+        assert np.array_equal(reader.row >= 0, wanted)
+    with open_artifact(maps(world, movies), EXTRACT) as file:
+        whole = MapReader(file, "views/s64/")
+    assert whole.channels == reader.channels
+
+
 def test_commands_repeat_to_the_byte(world: lw.World, tmp_path: Path) -> None:
     movies = world.shards[0]
     again = run_extract(world, movies, tmp_path)
@@ -202,6 +222,34 @@ def test_boxes_below_the_score_are_counted(
     log = capsys.readouterr().err
     assert "boxes below 0.9: 4," in log
     assert re.search(r"predict: (\d+) of \1 \(100 %\)", log)
+
+
+def test_a_data_set_may_have_scores_of_its_own(
+    world: lw.World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The shard's data set decides, in prediction, bank and training; a shard of which nobody says so is refused."""
+    movies = world.shards[0]
+    own = {"min_scores": {"films": 0.9}}
+    picky = lw.predict_payload(lw.head_config("acar")).model_copy(update=own)
+    flags = predict_flags(world, movies, "acar", world.files["acar"], tmp_path / "p.h5")
+    argv = texts([*flags, *world.config("predict-own", picky)])
+    assert predict([*argv, "--dataset=films"]) == 0
+    assert "boxes below 0.9: 4," in capsys.readouterr().err
+    assert predict([*argv, "--dataset=clips"]) == 0
+    assert "boxes below 0.4: 0," in capsys.readouterr().err
+    assert predict(argv) == 2
+    assert "films has a score of its own" in capsys.readouterr().err
+    bank_flags = [*world.config("bank-own", lw.bank_payload("afb", min_scores={"films": 1.0}))]
+    bank_flags += ["--index", movies.index, "--maps", maps(world, movies), "--detections", movies.detections]
+    found = {}
+    for dataset in ("films", "clips"):
+        path = tmp_path / f"{dataset}.h5"
+        assert bank(texts([*bank_flags, f"--dataset={dataset}", "--out", path])) == 0
+        with open_artifact(path, BANK) as file:
+            found[dataset] = len(Boxes.read(file))
+    with open_artifact(movies.detections) as file:
+        scores = Boxes.read(file).scores
+    assert found == {"films": int((scores >= 1.0).sum()), "clips": int((scores >= 0.9).sum())}
 
 
 def test_training_fits_the_colours(world: lw.World, tmp_path: Path) -> None:

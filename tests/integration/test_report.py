@@ -228,7 +228,7 @@ def test_own_videos_with_odd_names_and_a_broken_one(
     with open_video(out / "z.mp4", prefer="pyav") as video:
         assert (video.info.width, video.info.height, video.info.frames) == (256, 144, 60)
         assert video.info.rate == pytest.approx(20)
-        frames = dict(video.read(np.array([0, 22])))
+        frames = {number: picture.rgb() for number, picture in video.read(np.array([0, 22]))}
     assert frames[0].std() < 3, "no keyframe is near the first frame"
     drawn = world.index.truth().of(4)
     assert (drawn.stop > drawn.start) == (frames[22].std() > 5), (

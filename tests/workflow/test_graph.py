@@ -135,6 +135,24 @@ def test_csv_members_are_inputs_and_flags_of_the_ensemble(tmp_path: Path) -> Non
     assert flow.counts()["ensemble"] == 1
 
 
+def test_weights_of_an_earlier_run_are_an_input_of_the_ensemble(tmp_path: Path) -> None:
+    config = read_config("playground")
+    config["ensembles"]["all"] = {
+        "members": config["ensembles"]["all"]["members"],
+        "weights_from": "earlier/weights.json",
+    }
+    flow = with_stubs(tmp_path, config)
+    assert "ensembles.all.weights_from" in flow.snakemake("--dry-run", code=2)
+    (tmp_path / "earlier").mkdir()
+    (tmp_path / "earlier" / "weights.json").write_text("")
+    flow.snakemake("--until", "ensemble")
+    (job,) = [job for job in flow.jobs() if job["stage"] == "ensemble"]
+    assert values(job["words"], "--given-weights") == ["earlier/weights.json"]
+    assert "earlier" not in (tmp_path / "results/playground/config/ensemble/all.json").read_text()
+    (tmp_path / "earlier" / "weights.json").write_text("changed")
+    assert flow.counts()["ensemble"] == 1
+
+
 def test_the_playground_is_the_default(tmp_path: Path) -> None:
     flow = with_stubs(tmp_path, {"run": "named-otherwise"})
     assert flow.counts()["pretrain"] == 1
@@ -228,6 +246,27 @@ def test_the_bank_belongs_to_the_keyframes_it_serves(tmp_path: Path) -> None:
         if job["stage"] == "predict" and "--bank" in job["words"]:
             bank = job["words"][job["words"].index("--bank") + 1]
             assert Path(bank).parts[-2:] == Path(job["words"][job["words"].index("--index") + 1]).parts[-2:]
+
+
+def test_scores_of_a_data_set_know_their_shards(tmp_path: Path) -> None:
+    config = read_config("playground")
+    clips = {"playground-clips": 0.5}
+    recipe = config["heads"]["linear"]["recipe"]
+    config["heads"]["linear"] |= {"min_scores": clips, "recipe": {**recipe, "box_scores": clips}}
+    flow = with_stubs(tmp_path, config)
+    flow.snakemake("--until", "predict")
+    for job in flow.jobs():
+        words = job["words"]
+        if job["stage"] in ("predict", "bank"):
+            (dataset,) = [word.partition("=")[2] for word in words if word.startswith("--dataset=")]
+            assert Path(values(words, "--index")[0]).parts[-2] == dataset
+        if job["stage"] == "train":
+            named = [Path(path).parts[-2] for path in values(words, "--index")]
+            linear = "/linear/" in values(words, "--out-weights")[0]
+            assert values(words, "--datasets") == named if linear else "--datasets" not in words
+    config["heads"]["linear"]["min_scores"] = {"none": 0.5}
+    other = with_stubs(tmp_path / "other", config)
+    assert "heads.linear.min_scores: there is no 'none'" in other.snakemake("--dry-run", code=2)
 
 
 def test_training_files_stand_in_one_order(tmp_path: Path) -> None:

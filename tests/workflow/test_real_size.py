@@ -21,25 +21,32 @@ FEWER = {"ava": 1, "kinetics": 2, "ava-kinetics": 4, "ava-kinetics-ensemble": 10
 """By how much the number of shards is divided."""
 
 
-def jobs_of(config: dict[str, Any], shards: int) -> dict[str, int]:
-    """Jobs per rule: each member of the sum is one file that the design asks for."""
+def jobs_of(config: dict[str, Any], shards: dict[str, int]) -> dict[str, int]:
+    """Jobs per rule from the number of shards of each split: each member of a sum is one file that the design asks for.
+
+    Models answer on val and test. Networks are mapped there, and on train where a bank archives them or a head without a
+    network of its own learns from maps.
+    """
     heads, data = config["heads"], len(config["datasets"])
     networks = {head["backbone"] for head in heads.values()}
-    tuned = sum("finetune" in config["backbones"][key] for key in networks)
+    tuned = {key for key in networks if "finetune" in config["backbones"][key]}
     banks = {head["memory"]["bank"] for head in heads.values() if "memory" in head}
     ensembles, detectors = len(config.get("ensembles", {})), len(config["detectors"])
-    settings = 2 * data + detectors + tuned + len(networks) + len(banks) + len(heads) + ensembles
+    settings = 2 * data + detectors + len(tuned) + len(networks) + len(banks) + len(heads) + ensembles
+    whole, answered = sum(shards.values()), shards["val"] + shards["test"]
+    archived = {config["banks"][bank]["backbone"] for bank in banks}
+    assert tuned == networks, "no head is trained on cached maps"
     found = {
-        "manifest": shards,
-        "index": shards,
-        "decode": shards,
-        "detect": shards,
+        "manifest": whole,
+        "index": whole,
+        "decode": whole,
+        "detect": whole,
         "coverage": data,
         "persons": 1,
-        "finetune": tuned,
-        "extract": shards * len(networks),
-        "bank": shards * len(banks),
-        "predict": shards * len(heads),
+        "finetune": len(tuned),
+        "extract": answered * len(networks) + shards["train"] * len(archived),
+        "bank": whole * len(banks),
+        "predict": answered * len(heads),
         "ensemble": ensembles,
         "evaluate": len(heads) + ensembles,
         "errors": 1,
@@ -50,13 +57,42 @@ def jobs_of(config: dict[str, Any], shards: int) -> dict[str, int]:
     return {rule: count for rule, count in found.items() if count}
 
 
+def shards_of(config: dict[str, Any], divisor: int = 1) -> dict[str, dict[str, int]]:
+    """Shards of each data set's splits, cut to fewer."""
+    return {
+        key: {split: max(1, number // divisor) for split, number in data["split_shards"].items()}
+        for key, data in config["datasets"].items()
+    }
+
+
+def summed(shards: dict[str, dict[str, int]]) -> dict[str, int]:
+    return {split: sum(own[split] for own in shards.values()) for split in ("train", "val", "test")}
+
+
 @pytest.mark.parametrize("name", FEWER)
 def test_the_whole_graph(tmp_path: Path, name: str) -> None:
     config = read_config(name)
     flow = real_flow(tmp_path, name)
-    cut = {key: data["shards"] // FEWER[name] for key, data in config["datasets"].items()}
-    counts = flow.counts(config={"datasets": {key: {"shards": number} for key, number in cut.items()}})
-    assert counts == jobs_of(config, sum(cut.values()))
+    cut = shards_of(config, FEWER[name])
+    counts = flow.counts(config={"datasets": {key: {"split_shards": own} for key, own in cut.items()}})
+    assert counts == jobs_of(config, summed(cut))
+
+
+def test_nobody_maps_train_for_a_head_that_comes_with_its_network(tmp_path: Path) -> None:
+    """Of the four networks one is archived by a bank; given to a head that learns from cached maps, another is mapped, too."""
+    config = read_config("ava-kinetics")
+    flow = real_flow(tmp_path, "ava-kinetics")
+    cut = {key: {"split_shards": {"train": 3, "val": 2, "test": 1}} for key in config["datasets"]}
+    before = flow.counts(config={"datasets": cut})
+    assert before["extract"] == 4 * 2 * 3 + 2 * 3 and before["predict"] == 4 * 2 * 3
+    (tmp_path / "given.safetensors").touch()
+    given = {"backbones": {"r152-8x8-acar": {"weights": "given.safetensors"}}}
+    after = flow.counts(config={"datasets": cut, **given})
+    assert {rule: after.get(rule, 0) - before.get(rule, 0) for rule in ("finetune", "train", "extract")} == {
+        "finetune": -1,
+        "train": 1,
+        "extract": 2 * 3,
+    }
 
 
 def test_the_twenty_members() -> None:
@@ -83,12 +119,12 @@ def test_the_twenty_members() -> None:
             made_by = "acar" if kind.endswith("acfb") else "linear"
             assert bank.backbone == f"{depth}-{sampling}-{made_by}" and bank.min_score == 0.9
             assert head.memory.window == (10 if kind.endswith("acfb") else 30)
-    whole = jobs_of(
-        read_config("ava-kinetics-ensemble"), sum(data.shards for data in config.datasets.values())
-    )
-    assert whole["finetune"] == 20 and whole["bank"] * 20 == whole["extract"] * 8
-    assert sum(data.shards for data in config.datasets.values()) <= 400
-    assert sum(whole.values()) < 20_000
+    raw = read_config("ava-kinetics-ensemble")
+    shards = summed(shards_of(raw))
+    whole = jobs_of(raw, shards)
+    assert whole["finetune"] == 20 and whole["bank"] == 8 * sum(shards.values())
+    assert sum(shards.values()) <= 400
+    assert sum(whole.values()) < 10_000
 
 
 def test_shards_are_of_like_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,5 +137,6 @@ def test_shards_are_of_like_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         lengths = [len(videos) for videos in shards.values()]
         assert sum(lengths) == sum(sizes.values())
         assert {video.split for videos in shards.values() for video in videos} == set(sizes)
+        assert all(len({video.split for video in videos}) <= 1 for videos in shards.values())
         if key == "kinetics":
             assert max(lengths) < 1.25 * sum(lengths) / len(lengths)

@@ -35,5 +35,6 @@ rule bank:
         " --maps {input.maps:q}"
         " --detections {input.detections:q}"
         " {params.head:q}"
+        " --dataset={wildcards.dataset}"
         " --out {output:q}"
         " > {log:q} 2>&1"

@@ -18,7 +18,8 @@ from stages.lib.config.load import canonical_json, load_config, text_sha
 from stages.lib.config.made import finetuned_backbones, pretrained_backbones, trained_detectors
 from stages.lib.config.origins import uses_folds
 from stages.lib.config.payloads import payload
-from stages.lib.config.splits import FOLDS
+from stages.lib.config.shards import evaluated_shards, shards_with
+from stages.lib.config.splits import FOLDS, official_splits
 from stages.lib.errors import StageError
 
 # A plan of 20,000 jobs keeps millions of objects that none of the collector's searches frees.
@@ -41,10 +42,8 @@ try:
     CONFIG = load_config(with_shortcuts(config))
     check_given(CONFIG)
     RESULTS = f"results/{CONFIG.run}"
-    SHARDS = {
-        key: [sheets.shard_name(k, data.shards) for k in range(data.shards)]
-        for key, data in CONFIG.datasets.items()
-    }
+    SHARDS = {key: shards_with(data) for key, data in CONFIG.datasets.items()}
+    EVALUATED_SHARDS = {key: evaluated_shards(data) for key, data in CONFIG.datasets.items()}
     SOURCES = {
         key: (
             data.model_copy(update=drawn.files(key, f"{RESULTS}/synthesize/{key}"))
@@ -95,7 +94,7 @@ def settings(stage, variant):
 
 def sha(stage, wildcard):
     """The fingerprint of the settings of `stage` for the variant that stands in `wildcard`."""
-    return signed(lambda wildcards: text_sha(settings(stage, wildcards[wildcard])))
+    return lambda wildcards: text_sha(settings(stage, wildcards[wildcard]))
 
 
 def expected_settings(stage, variant):

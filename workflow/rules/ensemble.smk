@@ -5,11 +5,12 @@ rule ensemble:
     """Fused scores of all data sets."""
     input:
         config="<results>/config/ensemble/{ensemble}.json",
-        index=shards_of("index", CONFIG.datasets),
+        index=evaluated("index", CONFIG.datasets),
         predictions=lambda wildcards: [
-            path for _, folder in members(wildcards.ensemble) for path in shards_of(folder, CONFIG.datasets)
+            path for _, folder in members(wildcards.ensemble) for path in evaluated(folder, CONFIG.datasets)
         ],
         csv=lambda wildcards: list(CONFIG.ensembles[wildcards.ensemble].csv.values()),
+        given=lambda wildcards: CONFIG.ensembles[wildcards.ensemble].weights_from or [],
     output:
         scores=expand("<results>/ensemble/{{ensemble}}/{dataset}.h5", dataset=CONFIG.datasets),
         weights="<results>/ensemble/{ensemble}/weights.json",
@@ -25,8 +26,9 @@ rule ensemble:
         runtime=growing(120),
     params:
         sha=sha("ensemble", "ensemble"),
-        index=named("index", CONFIG.datasets),
+        index=named(evaluated, "index", CONFIG.datasets),
         members=lambda wildcards: member_words(wildcards.ensemble),
+        given=lambda wildcards, input: optional("--given-weights", input.given),
         folder=lambda wildcards, output: str(Path(output[0]).parent),
     shell:
         "python -m stages.ensemble"
@@ -35,5 +37,6 @@ rule ensemble:
         " --refusal {log:q}.refused"
         " --index {params.index:q}"
         " {params.members:q}"
+        " {params.given:q}"
         " --out-dir {params.folder:q}"
         " > {log:q} 2>&1"

@@ -8,7 +8,7 @@ rule evaluate:
     """Metrics of one head (with one seed) or ensemble, per-class table and csv of its detections."""
     input:
         config="<results>/config/evaluate/all.json",
-        index=shards_of("index", CONFIG.annotated),
+        index=evaluated("index", CONFIG.annotated),
         scores=lambda wildcards: scores(wildcards.model),
         lost=[path for _, path in coverage_files("lost.h5")],
         annotations=[path for dataset in CONFIG.annotated for path in annotation_files(dataset)],
@@ -31,7 +31,7 @@ rule evaluate:
         runtime=growing(120),
     params:
         sha=lambda wildcards: text_sha(settings("evaluate", "all")),
-        index=named("index", CONFIG.annotated),
+        index=named(evaluated, "index", CONFIG.annotated),
         scores=lambda wildcards: score_flags(wildcards.model),
         lost=[f"{dataset}={path}" for dataset, path in coverage_files("lost.h5")],
         views=lambda wildcards: view_choices(wildcards.model),
@@ -61,7 +61,7 @@ rule errors:
     """Causes of the errors of one head or ensemble; the report asks for the model that it shows."""
     input:
         config="<results>/config/evaluate/all.json",
-        index=shards_of("index", CONFIG.annotated),
+        index=evaluated("index", CONFIG.annotated),
         scores=lambda wildcards: scores(wildcards.model),
         lost=[path for _, path in coverage_files("lost.h5")],
         kinds=lambda wildcards: kinds_files(),
@@ -81,7 +81,7 @@ rule errors:
         runtime=growing(120),
     params:
         sha=lambda wildcards: text_sha(settings("evaluate", "all")),
-        index=named("index", CONFIG.annotated),
+        index=named(evaluated, "index", CONFIG.annotated),
         scores=lambda wildcards: score_flags(wildcards.model),
         lost=[f"{dataset}={path}" for dataset, path in coverage_files("lost.h5")],
         views=lambda wildcards: view_choices(wildcards.model)[-1],
@@ -107,7 +107,7 @@ rule persons:
     """Average precision of the person boxes of each annotated data set."""
     input:
         config="<results>/config/evaluate/all.json",
-        index=shards_of("index", CONFIG.annotated),
+        index=evaluated("index", CONFIG.annotated),
         detections=[path for _, path in person_boxes() + compared_boxes()],
     output:
         "<results>/evaluate/persons.json",
@@ -123,7 +123,7 @@ rule persons:
         runtime=growing(60),
     params:
         sha=lambda wildcards: text_sha(settings("evaluate", "all")),
-        index=named("index", CONFIG.annotated),
+        index=named(evaluated, "index", CONFIG.annotated),
         detections=[f"{dataset}={path}" for dataset, path in person_boxes()],
         compare=listed("--compare", compared_boxes()),
         splits=EVALUATED,

@@ -1,4 +1,4 @@
-"""extract: time-pooled context maps of every keyframe; all of them in the canonical view, eval keyframes in the others."""
+"""extract: time-pooled context maps; in the canonical view of the keyframes that somebody reads, in the others of eval ones."""
 
 
 rule extract:

@@ -9,9 +9,9 @@ rule finetune:
     """Weights of one whole network."""
     input:
         config="<results>/config/finetune/{backbone}.json",
-        index=lambda wildcards: shards_of("index", tuned_on(wildcards.backbone)),
-        decode=lambda wildcards: shards_of("decode", tuned_on(wildcards.backbone)),
-        detections=lambda wildcards: of_shards(boxes, tuned_on(wildcards.backbone)),
+        index=lambda wildcards: tuning(index, wildcards.backbone),
+        decode=lambda wildcards: tuning(frames, wildcards.backbone),
+        detections=lambda wildcards: tuning(boxes, wildcards.backbone),
         bank=lambda wildcards: bank_in_tuning(wildcards.backbone),
         weights=lambda wildcards: backbone_weights(recipe_of(wildcards.backbone).backbone),
         init=lambda wildcards: initial_head(

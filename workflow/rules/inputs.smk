@@ -11,14 +11,19 @@ def drawn_parts(dataset, *parts):
     return [f"{folder}/{part}" for part in parts] if CONFIG.datasets[dataset].synthesized else []
 
 
-def shards_of(folder, datasets):
+def shards_of(folder, datasets, shards=SHARDS):
     """The artifacts of a folder for every shard of the data sets, in one order that all rules share."""
-    return [f"{RESULTS}/{folder}/{dataset}/{shard}.h5" for dataset in datasets for shard in SHARDS[dataset]]
+    return [f"{RESULTS}/{folder}/{dataset}/{shard}.h5" for dataset in datasets for shard in shards[dataset]]
 
 
-def named(folder, datasets):
-    """The same with the data set's name before each path: DATASET=FILE."""
-    return [f"{dataset}={path}" for dataset in datasets for path in shards_of(folder, [dataset])]
+def evaluated(folder, datasets):
+    """The same for the shards that models answer on."""
+    return shards_of(folder, datasets, EVALUATED_SHARDS)
+
+
+def named(paths_of, folder, datasets):
+    """What `shards_of` or `evaluated` finds with the data set's name before each path: DATASET=FILE."""
+    return [f"{dataset}={path}" for dataset in datasets for path in paths_of(folder, [dataset])]
 
 
 def optional(flag, path):
@@ -40,7 +45,11 @@ def annotation_files(dataset):
     data = SOURCES[dataset]
     if data.synthesized:
         return drawn_parts(dataset, "annotations")
-    return [*data.annotations.values(), *data.excluded.values(), *filter(None, [data.included, data.labelmap])]
+    return [
+        *data.annotations.values(),
+        *data.excluded.values(),
+        *filter(None, [data.included, data.labelmap]),
+    ]
 
 
 def annotation_flags(dataset):
@@ -141,6 +150,14 @@ def boxes(dataset, shard):
     return f"{RESULTS}/detect/{CONFIG.datasets[dataset].detector or 'given'}/{dataset}/{shard}.h5"
 
 
+def index(dataset, shard):
+    return f"{RESULTS}/index/{dataset}/{shard}.h5"
+
+
+def frames(dataset, shard):
+    return f"{RESULTS}/decode/{dataset}/{shard}.h5"
+
+
 def maps(backbone, dataset, shard):
     return f"{RESULTS}/extract/{backbone}/{dataset}/{shard}.h5"
 
@@ -157,20 +174,28 @@ def other_views(backbone, dataset, shard):
 
 def bank_of(head, dataset, shard):
     memory = CONFIG.heads[head].memory
-    return f"{RESULTS}/bank/{memory.bank}/{dataset}/{shard}.h5" if memory else []
+    return archived(memory.bank, dataset, shard) if memory else []
 
 
 # ---- artifacts of many shards ----
 
 
-def of_shards(artifact, datasets):
-    """`artifact(dataset, shard)` for all shards of the data sets, in the order of `shards_of`."""
-    return [artifact(dataset, shard) for dataset in datasets for shard in SHARDS[dataset]]
+def of_shards(artifact, shards):
+    """`artifact(dataset, shard)` for all these shards of data sets, in the order of `shards_of`."""
+    return [artifact(dataset, shard) for dataset, names in shards.items() for shard in names]
+
+
+def training_shards(recipe):
+    """The shards of each data set that a head or a network is trained on, and those of val, on which it is watched."""
+    splits = official_splits(recipe.splits) | {"val"}
+    return {
+        dataset: shards_with(CONFIG.datasets[dataset], splits) for dataset in CONFIG.training_sets(recipe)
+    }
 
 
 def training(artifact, head):
     """`artifact(dataset, shard)` for all shards that a head is trained on."""
-    return of_shards(artifact, CONFIG.training_sets(CONFIG.heads[head]))
+    return of_shards(artifact, training_shards(CONFIG.heads[head]))
 
 
 def recipe_of(backbone):
@@ -178,20 +203,25 @@ def recipe_of(backbone):
     return CONFIG.backbones[backbone].finetune
 
 
-def tuned_on(backbone):
-    return CONFIG.training_sets(recipe_of(backbone))
+def tuning(artifact, backbone):
+    """`artifact(dataset, shard)` for all shards that a backbone is fine-tuned on."""
+    return of_shards(artifact, training_shards(recipe_of(backbone)))
+
+
+def archived(bank, dataset, shard):
+    return f"{RESULTS}/bank/{bank}/{dataset}/{shard}.h5"
 
 
 def bank_in_tuning(backbone):
     bank = recipe_of(backbone).bank
-    return shards_of(f"bank/{bank}", tuned_on(backbone)) if bank else []
+    return tuning(functools.partial(archived, bank), backbone) if bank else []
 
 
 def dataset_words(recipe):
-    """--datasets and the data set of each shard that is trained on, where these are mixed in a ratio."""
-    if not recipe.ratio:
+    """--datasets and the data set of each shard that is trained on, where these are mixed or have scores of their own."""
+    if not recipe.ratio and not recipe.recipe.box_scores:
         return []
-    return ["--datasets", *(dataset for dataset in CONFIG.training_sets(recipe) for _ in SHARDS[dataset])]
+    return ["--datasets", *of_shards(lambda dataset, shard: dataset, training_shards(recipe))]
 
 
 def members(ensemble):
@@ -203,7 +233,9 @@ def members(ensemble):
 def member_words(ensemble):
     """The flags that name the files of all members: predictions of heads, and csv files."""
     heads = [
-        f"{member}={path}" for member, folder in members(ensemble) for path in named(folder, CONFIG.datasets)
+        f"{member}={path}"
+        for member, folder in members(ensemble)
+        for path in named(evaluated, folder, CONFIG.datasets)
     ]
     files = [f"{name}={path}" for name, path in CONFIG.ensembles[ensemble].csv.items()]
     return [*(["--predictions", *heads] if heads else []), *(["--csv", *files] if files else [])]
@@ -243,7 +275,7 @@ def coverage_files(name):
 def score_flags(model):
     """--predictions or --scores, and DATASET=FILE for each file."""
     if model not in CONFIG.ensembles:
-        return ["--predictions", *named(f"predict/{model}", CONFIG.annotated)]
+        return ["--predictions", *named(evaluated, f"predict/{model}", CONFIG.annotated)]
     fused = f"{RESULTS}/ensemble/{model}"
     return ["--scores", *(f"{dataset}={fused}/{dataset}.h5" for dataset in CONFIG.annotated)]
 
@@ -264,8 +296,12 @@ def kinds_files():
 
 
 def person_boxes():
-    """(data set, file) of the person boxes of all annotated shards."""
-    return [(dataset, boxes(dataset, shard)) for dataset in CONFIG.annotated for shard in SHARDS[dataset]]
+    """(data set, file) of the person boxes that are measured."""
+    return [
+        (dataset, boxes(dataset, shard))
+        for dataset in CONFIG.annotated
+        for shard in EVALUATED_SHARDS[dataset]
+    ]
 
 
 def compared_boxes():
@@ -274,7 +310,7 @@ def compared_boxes():
         (f"{detector}={dataset}", path)
         for dataset in CONFIG.annotated
         for detector in CONFIG.datasets[dataset].compare_detectors
-        for path in shards_of(f"detect/{detector}", [dataset])
+        for path in evaluated(f"detect/{detector}", [dataset])
     ]
 
 
@@ -325,7 +361,7 @@ def answers(dataset):
     """The files with what the shown model says about a data set."""
     if SHOWN in CONFIG.ensembles:
         return [f"{RESULTS}/ensemble/{SHOWN}/{dataset}.h5"]
-    return shards_of(f"predict/{SHOWN}", [dataset])
+    return evaluated(f"predict/{SHOWN}", [dataset])
 
 
 def bank_claim():

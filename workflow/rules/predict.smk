@@ -40,6 +40,7 @@ rule predict:
         " {params.views:q}"
         " --detections {input.detections:q}"
         " {params.bank:q}"
+        " --dataset={wildcards.dataset}"
         " --weights {input.weights:q}"
         " --out {output:q}"
         " > {log:q} 2>&1"

@@ -10,11 +10,11 @@ rule attention:
     """Where the relations of one head look; a few keyframes, so no job for a GPU."""
     input:
         config="<results>/config/report/relations.json",
-        index=lambda wildcards: shards_of("index", [wildcards.dataset]),
-        maps=lambda wildcards: shards_of(
+        index=lambda wildcards: evaluated("index", [wildcards.dataset]),
+        maps=lambda wildcards: evaluated(
             f"extract/{CONFIG.heads[CONFIG.relation_head].backbone}", [wildcards.dataset]
         ),
-        predictions=lambda wildcards: shards_of(f"predict/{RELATION}", [wildcards.dataset]),
+        predictions=lambda wildcards: evaluated(f"predict/{RELATION}", [wildcards.dataset]),
         metrics=f"{RESULTS}/evaluate/{RELATION}/metrics.json",
         weights=lambda wildcards: head_weights(CONFIG.relation_head, RELATION.rpartition("seed")[2]),
     output:
@@ -57,8 +57,8 @@ rule report:
         persons="<results>/evaluate/persons.json",
         histories=[path for _, path in histories()],
         coverage=[path for _, path in coverage_files("videos.csv") + coverage_files("classes.csv")],
-        index=shards_of("index", CONFIG.annotated),
-        decode=shards_of("decode", CONFIG.annotated),
+        index=evaluated("index", CONFIG.annotated),
+        decode=evaluated("decode", CONFIG.annotated),
         scores=scores(SHOWN),
         attention=[path for _, path in relations()],
         errors=f"{RESULTS}/evaluate/{SHOWN}/errors.json",
@@ -90,8 +90,8 @@ rule report:
         histories=lambda wildcards: listed("--histories", histories()),
         coverage=[f"{dataset}={path}" for dataset, path in coverage_files("videos.csv")],
         classes=[f"{dataset}={path}" for dataset, path in coverage_files("classes.csv")],
-        index=named("index", CONFIG.annotated),
-        decode=named("decode", CONFIG.annotated),
+        index=named(evaluated, "index", CONFIG.annotated),
+        decode=named(evaluated, "decode", CONFIG.annotated),
         scores=score_flags(SHOWN)[1:],
         weights=lambda wildcards, input: optional("--weights", input.weights),
         attention=listed("--attention", relations()),

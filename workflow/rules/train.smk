@@ -5,7 +5,7 @@ rule train:
     """Weights of one head with one seed."""
     input:
         config="<results>/config/train/{head}.json",
-        index=lambda wildcards: shards_of("index", CONFIG.training_sets(CONFIG.heads[wildcards.head])),
+        index=lambda wildcards: training(index, wildcards.head),
         maps=lambda wildcards: training(
             functools.partial(maps, CONFIG.heads[wildcards.head].backbone), wildcards.head
         ),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from stages.lib.config.base import Section
 from stages.lib.config.types import Key, Split
+
+MOST_SHARDS = 400
+"""More are no use: jobs would last seconds, and plans of many networks too long."""
 
 
 class DatasetConfig(Section):
@@ -22,6 +25,11 @@ class DatasetConfig(Section):
     )
     videos: str | None = Field(
         default=None, description="folder of the video files; relative paths of the sheet start here"
+    )
+    tree_rate: float = Field(
+        default=30.0,
+        gt=0,
+        description="frame rate in Hz of frame trees (folders of images instead of videos)",
     )
     sheet: str | None = Field(
         default=None,
@@ -52,7 +60,15 @@ class DatasetConfig(Section):
         default=None, description="csv id,name,kind that groups classes in tables; default: by AVA id"
     )
     shards: int = Field(
-        default=1, ge=1, le=400, description="number of shards; a video's shard comes from a hash of its id"
+        default=1,
+        ge=1,
+        le=MOST_SHARDS,
+        description="number of shards; a video's shard comes from a hash of its id",
+    )
+    split_shards: dict[Split, Annotated[int, Field(ge=1)]] = Field(
+        default={},
+        description="number of shards of each split in place of `shards`, e.g. {train: 40, val: 10}: no shard mixes splits, "
+        "and what only some splits are needed for is made of theirs alone",
     )
     detector: Key | None = Field(
         default=None, description="detector of this data set; none when `boxes` is given"
@@ -63,6 +79,11 @@ class DatasetConfig(Section):
     )
     boxes: str | None = Field(
         default=None, description="person boxes from a csv in the PySlowFast form instead of a detector"
+    )
+    bank_seconds: Literal["clip", "keyframe"] = Field(
+        default="clip",
+        description="format ava-kinetics: banks archive whole seconds before and after a keyframe, too, as far as its clip goes "
+        "(up to nine moments a clip), or the keyframe alone, which costs a ninth",
     )
     keyframes_every: float = Field(default=1.0, gt=0, description="seconds between keyframes (format videos)")
 
@@ -79,6 +100,7 @@ class DatasetConfig(Section):
         if self.included and self.format != "ava":
             raise ValueError("included lists the seconds of movies: it is for format ava")
         self._check_exclusive()
+        self._check_shards()
         if (self.detector is None) == (self.boxes is None):
             raise ValueError("give either detector or boxes, not both and not neither")
         if self.compare_detectors and self.format == "videos":
@@ -86,6 +108,19 @@ class DatasetConfig(Section):
         if self.detector in self.compare_detectors:
             raise ValueError("compare_detectors names further detectors, not the data set's own")
         return self
+
+    def _check_shards(self) -> None:
+        if not self.split_shards:
+            return
+        if self.shards != 1:
+            raise ValueError("give either shards or split_shards, not both")
+        if self.format == "videos":
+            raise ValueError("split_shards has no meaning without splits (format videos): give shards")
+        if sum(self.split_shards.values()) > MOST_SHARDS:
+            raise ValueError(f"split_shards adds up to more than {MOST_SHARDS} shards")
+        lacking = [split for split in self.annotations if split not in self.split_shards]
+        if lacking:
+            raise ValueError(f"split_shards lacks {', '.join(lacking)}, which is annotated")
 
     def _check_exclusive(self) -> None:
         listed = [number for group in self.exclusive or () for number in group]

@@ -36,6 +36,11 @@ class EnsembleConfig(Section):
         "worst, 1 for the best; top-k; uniform: all the same); or a search: greedy, for the best AP of the mean, or "
         "least-squares, for its least squared error",
     )
+    weights_from: str | None = Field(
+        default=None,
+        description="weights.json of an earlier run's ensemble of the same members and classes, whose weights are taken "
+        "instead: for networks that were trained on val, too",
+    )
     power: float = Field(default=1.0, gt=0, description="ap: weight proportional to AP to this power")
     temperature: float = Field(
         default=0.05, gt=0, description="softmax: weight proportional to exp(AP / temperature)"
@@ -61,6 +66,8 @@ class EnsembleConfig(Section):
     def _check_members(self) -> Self:
         named = [member_parts(member) for member in self.members]
         twice = sorted({f"{head}:{seed}" for head, seed in named if named.count((head, seed)) > 1})
+        if self.weights_from is not None and self.weights != "ap":
+            raise ValueError("leave out weights: weights_from brings those of an earlier run")
         if not self.members and not self.csv:
             raise ValueError("no members: name heads under members, or files under csv")
         both = sorted(set(self.csv) & {head for head, _ in named})

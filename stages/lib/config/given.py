@@ -77,6 +77,8 @@ def given_paths(config: Config) -> Iterator[tuple[str, str, bool]]:
     yield from _given_weights(config)
     for name, ensemble in config.ensembles.items():
         yield from ((f"ensembles.{name}.csv.{member}", path, False) for member, path in ensemble.csv.items())
+        if ensemble.weights_from:
+            yield f"ensembles.{name}.weights_from", ensemble.weights_from, False
 
 
 def _given_weights(config: Config) -> Iterator[tuple[str, str, bool]]:

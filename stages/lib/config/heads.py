@@ -8,10 +8,22 @@ from pydantic import Field, model_validator
 
 from stages.lib.config.base import Section
 from stages.lib.config.splits import Part
-from stages.lib.config.types import Fraction, Key, Ratio
+from stages.lib.config.types import Fraction, Key, Ratio, Scores
+from stages.lib.errors import StageError
 
 HeadKind = Literal["linear", "acar", "linear-afb", "acar-afb", "acar-acfb"]
 RoiScale = Literal["grid", "pixels"]
+
+
+def score_of(dataset: str | None, scores: Scores, otherwise: float) -> float:
+    """The score of a data set, `otherwise` where it has none of its own; a StageError where nobody says which it is."""
+    if scores and dataset is None:
+        raise StageError(
+            f"{', '.join(scores)} has a score of its own, and nobody says of which data set this shard is",
+            "command line",
+            "add --dataset (train: --datasets)",
+        )
+    return scores.get(dataset, otherwise) if dataset else otherwise
 
 
 class BankConfig(Section):
@@ -26,6 +38,7 @@ class BankConfig(Section):
     )
     head_seed: int = Field(default=0, ge=0, description="seed of that head")
     min_score: Fraction = Field(default=0.9, description="detections below this score are not archived")
+    min_scores: Scores = Field(default={}, description="data sets with a min_score of their own")
     roi_aligned: bool = Field(
         default=False,
         description="half-pixel shift of RoIAlign, as in the heads that read the bank (afb only)",
@@ -91,6 +104,7 @@ class RecipeConfig(Section):
     box_score: Fraction = Field(
         default=0.9, description="detections from this score on are training boxes beside the truth"
     )
+    box_scores: Scores = Field(default={}, description="data sets with a box_score of their own")
     box_iou: Fraction = Field(
         default=0.9, description="a detection takes the labels of a truth box from this IoU on"
     )
@@ -131,6 +145,9 @@ class HeadConfig(Section):
     recipe: RecipeConfig = Field(default=RecipeConfig(), description="how it is trained")
     min_score: Fraction = Field(
         default=0.85, description="detections below this score are not classified in testing"
+    )
+    min_scores: Scores = Field(
+        default={}, description="data sets with a min_score of their own, e.g. {kinetics: 0.5}"
     )
 
     @model_validator(mode="after")

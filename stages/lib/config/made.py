@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from stages.lib.config.origins import backbones_in_use, trained_backbones
 from stages.lib.config.root import Config
-from stages.lib.config.sheets import shard_name
+from stages.lib.config.shards import evaluated_shards, shards_with
 
 Parts = tuple[str, ...]
 """Names below a stage's folder, without endings: a variant, a data set, a shard, a seed."""
@@ -14,9 +14,8 @@ Parts = tuple[str, ...]
 
 def made(config: Config) -> dict[str, frozenset[Parts]]:
     """The names of what each stage makes in this run; removed variants and other numbers of shards are not among them."""
-    shards = [
-        (key, shard_name(k, data.shards)) for key, data in config.datasets.items() for k in range(data.shards)
-    ]
+    shards = [(key, name) for key, data in config.datasets.items() for name in shards_with(data)]
+    evaluated = [(key, name) for key, data in config.datasets.items() for name in evaluated_shards(data)]
     seeds = [(key, f"seed{seed}") for key, head in config.heads.items() for seed in head.seeds]
     banks = {head.memory.bank for head in config.heads.values() if head.memory}
     parts: dict[str, Iterable[Parts]] = {
@@ -32,7 +31,7 @@ def made(config: Config) -> dict[str, frozenset[Parts]]:
         "extract": [(key, *shard) for key in backbones_in_use(config) for shard in shards],
         "bank": [(key, *shard) for key in banks for shard in shards],
         "train": [(key, seed) for key, seed in seeds if config.is_trained_alone(key)],
-        "predict": [(*seed, *shard) for seed in seeds for shard in shards],
+        "predict": [(*seed, *shard) for seed in seeds for shard in evaluated],
         "ensemble": [(key,) for key in config.ensembles],
         "attention": [(key,) for key in config.annotated if config.relation_head],
         "evaluate": [*seeds, *((key,) for key in config.ensembles), ("persons",)],

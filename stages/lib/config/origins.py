@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from stages.lib.config.splits import FOLDS
 
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from stages.lib.config.finetune import FinetuneConfig
     from stages.lib.config.heads import HeadConfig
     from stages.lib.config.root import Config
+
+MappedKeyframes = Literal["all", "labelled", "evaluated"]
+"""Which keyframes of an index: every one, those with labels and those to be evaluated, or the latter alone."""
 
 Node = tuple[str, str]
 """A section of networks or banks, and a key in it."""
@@ -40,6 +43,20 @@ def with_parents(config: Config) -> tuple[str, ...]:
 def trained_backbones(config: Config) -> tuple[str, ...]:
     """Keys of the backbones that a run pre-trains or fine-tunes."""
     return tuple(key for key in with_parents(config) if not config.backbones[key].weights)
+
+
+def mapped_keyframes(config: Config, backbone: str) -> MappedKeyframes:
+    """The keyframes of which somebody reads a backbone's maps: a bank all, a head trained on them those with labels too.
+
+    A head that is fine-tuned with its network, or given, reads maps to answer alone. Banks that no head reads count as well, so
+    that leaving out a head makes no map anew.
+    """
+    if any(bank.backbone == backbone for bank in config.banks.values()):
+        return "all"
+    trained = any(
+        head.backbone == backbone and config.is_trained_alone(key) for key, head in config.heads.items()
+    )
+    return "labelled" if trained else "evaluated"
 
 
 def uses_folds(config: Config) -> bool:

@@ -15,10 +15,12 @@ from stages.lib.config.detectors import DetectorConfig
 from stages.lib.config.ensemble import EnsembleConfig
 from stages.lib.config.evaluate import EvaluateConfig, MetricConfig
 from stages.lib.config.heads import BankConfig, HeadConfig, HeadKind, MemoryConfig, RecipeConfig
+from stages.lib.config.origins import MappedKeyframes, mapped_keyframes
 from stages.lib.config.playground import MOVIES
 from stages.lib.config.report import ReportConfig
 from stages.lib.config.root import Config
 from stages.lib.config.synthesize import ClipsConfig, MoviesConfig, SynthesizeConfig
+from stages.lib.config.types import Scores
 from stages.lib.config.versions import VERSIONS
 
 
@@ -35,6 +37,7 @@ class SynthesizePayload(Payload):
 class IndexPayload(Payload):
     format: Literal["ava", "ava-kinetics", "videos"]
     keyframes_every: float
+    bank_seconds: bool = False
     exclusive: tuple[tuple[int, ...], ...] | None = None
 
 
@@ -42,6 +45,7 @@ class DecodePayload(Payload):
     decode: DecodeConfig
     samplings: tuple[SamplingConfig, ...]
     keyframes_every: float | None
+    tree_rate: float = 30.0
 
 
 class TrainDetectorPayload(Payload):
@@ -72,6 +76,7 @@ class ExtractPayload(Payload):
     threads: int
     rate: float
     backbone: BackboneConfig
+    keyframes: MappedKeyframes = "all"
     views: tuple[str, ...]
     batch: int
     engine: EngineName
@@ -93,6 +98,7 @@ class PredictPayload(Payload):
     threads: int
     kind: HeadKind
     min_score: float
+    min_scores: Scores
     memory: MemoryConfig | None
     views: tuple[str, ...]
 
@@ -123,7 +129,7 @@ def _inference_only(backbone: BackboneConfig) -> BackboneConfig:
 
 def _without_tests(head: HeadConfig) -> HeadConfig:
     """The head without what its training does not read: the score that boxes need in testing, and the list of seeds."""
-    return head.model_copy(update={"min_score": 0.85, "seeds": (0,)})
+    return head.model_copy(update={"min_score": 0.85, "min_scores": {}, "seeds": (0,)})
 
 
 def _kind_and_sizes(head: HeadConfig) -> HeadConfig:
@@ -133,8 +139,9 @@ def _kind_and_sizes(head: HeadConfig) -> HeadConfig:
 
 
 def _unlocated(ensemble: EnsembleConfig) -> EnsembleConfig:
-    """The ensemble without the paths of its csv files, which the command gets as flags."""
-    return ensemble.model_copy(update={"csv": dict.fromkeys(ensemble.csv, "")})
+    """The ensemble without the paths of its files, which the command gets as flags."""
+    given = ensemble.weights_from and "given"
+    return ensemble.model_copy(update={"csv": dict.fromkeys(ensemble.csv, ""), "weights_from": given})
 
 
 def _own_part(world: SynthesizeConfig, dataset: str) -> SynthesizeConfig:
@@ -155,6 +162,9 @@ def payload(config: Config, stage: str, variant: str) -> Payload:
                 version=version,
                 format=data.format,
                 keyframes_every=data.keyframes_every,
+                bank_seconds=bool(config.banks)
+                and data.format == "ava-kinetics"
+                and data.bank_seconds == "clip",
                 exclusive=data.exclusive,
             )
         case "decode":
@@ -185,6 +195,7 @@ def payload(config: Config, stage: str, variant: str) -> Payload:
                 threads=threads,
                 rate=config.decode.rate,
                 backbone=_inference_only(config.backbones[variant]),
+                keyframes=mapped_keyframes(config, variant),
                 views=config.extract.views,
                 batch=config.extract.batch,
                 engine=config.extract.engine,
@@ -205,6 +216,7 @@ def payload(config: Config, stage: str, variant: str) -> Payload:
                 threads=threads,
                 kind=chosen.kind,
                 min_score=chosen.min_score,
+                min_scores=chosen.min_scores,
                 memory=chosen.memory,
                 views=config.extract.views,
             )
@@ -233,4 +245,5 @@ def _decode(config: Config, dataset: str) -> DecodePayload:
         decode=config.decode,
         samplings=tuple(plain),
         keyframes_every=data.keyframes_every if data.format == "videos" else None,
+        tree_rate=data.tree_rate,
     )

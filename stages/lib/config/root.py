@@ -19,7 +19,7 @@ from stages.lib.config.heads import BankConfig, HeadConfig
 from stages.lib.config.origins import check_cycles, check_finetuned
 from stages.lib.config.report import ReportConfig
 from stages.lib.config.synthesize import SynthesizeConfig
-from stages.lib.config.types import Key
+from stages.lib.config.types import Key, Scores
 
 
 class Config(Section):
@@ -99,6 +99,7 @@ class Config(Section):
         for key, bank in self.banks.items():
             _known(f"banks.{key}.backbone", bank.backbone, self.backbones)
             _known(f"banks.{key}.head", bank.head, self.heads)
+            self._check_scores(f"banks.{key}.min_scores", bank.min_scores)
         for key, head in self.heads.items():
             self._check_head(key, head)
         for key, ensemble in self.ensembles.items():
@@ -115,14 +116,20 @@ class Config(Section):
     def _check_sets(self, where: str, recipe: HeadConfig | FinetuneConfig) -> None:
         for dataset in recipe.datasets:
             _known(f"{where}.datasets", dataset, self.datasets)
+        self._check_scores(f"{where}.recipe.box_scores", recipe.recipe.box_scores)
         for dataset in recipe.ratio:
             if dataset not in self.training_sets(recipe):
                 raise ValueError(f"{where}.ratio: {dataset} is none of the data sets that are trained on")
+
+    def _check_scores(self, where: str, scores: Scores) -> None:
+        for dataset in scores:
+            _known(where, dataset, self.datasets)
 
     def _check_head(self, key: str, head: HeadConfig) -> None:
         _known(f"heads.{key}.backbone", head.backbone, self.backbones)
         _known(f"heads.{key}.init", head.init, self.heads)
         self._check_sets(f"heads.{key}", head)
+        self._check_scores(f"heads.{key}.min_scores", head.min_scores)
         if self.is_trained_alone(key):
             self._check_groups(f"heads.{key}", head)
         if head.init and not set(head.seeds) <= set(self.heads[head.init].seeds):

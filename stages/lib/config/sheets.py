@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from stages.lib.config.playground import CLIPS, MOVIES, playground_videos
 from stages.lib.config.root import Config
+from stages.lib.config.shards import allowed_shards, shard_count, shard_of, shards_with
 from stages.lib.errors import StageError
 
 EXTENSIONS: Final = frozenset(
@@ -54,23 +55,21 @@ class Video(NamedTuple):
     name: str
 
 
-def shard_name(k: int, n: int) -> str:
-    """Name of shard k of n, e.g. 007-of-064."""
-    return f"{k:03d}-of-{n:03d}"
-
-
-def shard_of(video_id: str, n: int) -> int:
-    """Shard of a video: sha256 of its id, modulo n; adding a video moves no other."""
-    return int.from_bytes(hashlib.sha256(video_id.encode()).digest(), "big") % n
-
-
 def dataset_shards(config: Config, key: str) -> dict[str, list[Video]]:
     """The videos of every shard of a data set by the shard's name, in order; a shard may be empty."""
-    n = config.datasets[key].shards
-    shards: dict[str, list[Video]] = {shard_name(k, n): [] for k in range(n)}
+    data = config.datasets[key]
+    shards: dict[str, list[Video]] = {name: [] for name in shards_with(data)}
     parts = list(shards.values())
+    allowed = {split: allowed_shards(data, split) for split in ("train", "val", "test", "")}
     for video, place in _placed(config, key):
-        parts[shard_of(video.video, n) if place is None else place].append(video)
+        own = allowed[video.split]
+        if not own:
+            what = f"video {video.video} is of split {video.split}, which has no shards"
+            raise StageError(what, f"datasets.{key}.split_shards", f"add `{video.split}: NUMBER`")
+        if place is not None and place not in own:
+            what = f"shard {place} of video {video.video} is not one of split {video.split}: {own[0]} to {own[-1]}"
+            raise StageError(what, f"datasets.{key}.sheet", "correct the column shard, or split_shards")
+        parts[own[shard_of(video.video, len(own))] if place is None else place].append(video)
     return shards
 
 
@@ -114,7 +113,7 @@ def _placed(config: Config, key: str) -> list[tuple[Video, int | None]]:
         rows = [(video, None) for video in _listed(data.videos or config.videos, key)]
     else:
         assert data.sheet is not None, "the configuration's checks ask for a sheet"
-        rows = list(_sheet_rows(Path(data.sheet), (data.videos or ".").rstrip("/") or "/", data.shards))
+        rows = list(_sheet_rows(Path(data.sheet), (data.videos or ".").rstrip("/") or "/", shard_count(data)))
     return sorted(rows, key=lambda row: (row[0].video, row[0].start))
 
 

@@ -12,6 +12,11 @@ Part = Literal["train", "val", "val-a", "val-b", "test"]
 FOLDS: Final = ("val-a", "val-b")
 
 
+def official_splits(parts: Collection[str]) -> frozenset[str]:
+    """The official splits that the parts are of."""
+    return frozenset("val" if part in FOLDS else part for part in parts)
+
+
 def fold_of(video_id: str) -> str:
     """The fold of a video of val: parity of the sha256 of its id (after a word, so that folds are no shards)."""
     return FOLDS[hashlib.sha256(f"fold {video_id}".encode()).digest()[-1] % 2]

@@ -16,5 +16,8 @@ Split = Literal["train", "val", "test"]
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 
+Scores = dict[Key, Fraction]
+"""Scores of single data sets: their detectors are sure of other things."""
+
 Ratio = dict[Key, Annotated[float, Field(gt=0.0, le=100.0)]]
 """Passes over each data set's keyframes in one epoch."""

@@ -6,13 +6,13 @@ from typing import Final
 
 VERSIONS: Final[dict[str, int]] = {
     "synthesize": 2,
-    "index": 2,
+    "index": 3,
     "decode": 2,
     "train_detector": 1,
     "pretrain": 1,
     "detect": 1,
     "finetune": 1,
-    "extract": 2,
+    "extract": 3,
     "bank": 2,
     "train": 2,
     "predict": 3,

@@ -2,14 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections import deque
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.lib.video.jpeg import Image
+from stages.lib.video.picture import Size
 from stages.lib.video.source import DamagedVideoError, Engine, VideoError, VideoInfo
+
+THREADS: Final = 2
+HELD: Final = 16
+"""Frames that a codec may show before one that they refer to."""
+_local = threading.local()
+
+
+@dataclass(frozen=True)
+class AvPicture:
+    """A frame as FFmpeg decoded it; `turns` quarter turns counter-clockwise make it upright."""
+
+    frame: Any
+    turns: int
+
+    def rgb(self, size: Size | None = None) -> Image:
+        """See Picture; scaled (bicubic, antialiased) and converted in one step, as FFmpeg's scale filter does."""
+        frame, turned = self.frame, self.turns % 2
+        stored = (frame.height, frame.width) if turned else (frame.width, frame.height)
+        if size is None or size == stored:
+            pixels = frame.to_ndarray(format="rgb24", src_colorspace=frame.colorspace, threads=1)
+        else:
+            width, height = reversed(size) if turned else size
+            pixels = (
+                _scaler()
+                .reformat(
+                    frame,
+                    width,
+                    height,
+                    "rgb24",
+                    src_colorspace=frame.colorspace,
+                    interpolation="BICUBIC",
+                    threads=1,
+                )
+                .to_ndarray()
+            )
+        return np.ascontiguousarray(np.rot90(pixels, self.turns)) if self.turns else pixels
 
 
 class AvSource:
@@ -18,35 +60,78 @@ class AvSource:
     engine: Engine = "pyav"
 
     def __init__(self, path: Path, note: str) -> None:
-        import av
-
-        self.note = note
+        self._path, self.note = path, note
         starts, end, declared, claimed = _scan(path)
-        self._container = av.open(str(path))
-        stream = self._container.streams.video[0]
-        stream.thread_type, stream.codec_context.thread_count = (
-            "NONE",
-            1,
-        )  # threads lose a varying number of frames at damage
-        self._frames = self._container.decode(stream)
-        self._first = _next(self._frames, 0)
-        height, width = _rgb(self._first).shape[:2]
+        self._frames = self._decoded()
+        first = _next(self._frames, 0)
+        self._first: AvPicture | None = first
+        frame, turned = first.frame, first.turns % 2
+        width, height = (frame.height, frame.width) if turned else (frame.width, frame.height)
         self.info = VideoInfo(width, height, starts, end, declared, claimed)
 
-    def read(self, wanted: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    def read(self, wanted: NDArray[np.int64]) -> Iterator[tuple[int, AvPicture]]:
         """See FrameSource; may be called once."""
-        position, frame, self._first = 0, self._first, None
-        assert frame is not None, "a source is read once"
+        position, picture, self._first = 0, self._first, None
+        assert picture is not None, "a source is read once"
         for target in wanted.tolist():
             while position < target:
                 position += 1
-                frame = _next(self._frames, position)
-            yield target, _rgb(frame)
+                picture = _next(self._frames, position)
+            yield target, picture
+
+    def _decoded(self) -> Generator[AvPicture]:
+        """All frames in order: by two threads up to the first fault that FFmpeg finds, by one from there on.
+
+        What threads make of damage differs from run to run. A frame is given out when HELD more are sound, since those that
+        refer to a damaged one may be shown before it.
+        """
+        import av
+
+        given = 0
+        held: deque[AvPicture] = deque()
+        try:
+            for picture in _pictures(self._path, THREADS, strict=True):
+                if picture.frame.is_corrupt:
+                    break
+                held.append(picture)
+                if len(held) > HELD:
+                    yield held.popleft()
+                    given += 1
+            else:
+                yield from held
+                return
+        except (av.FFmpegError, OSError, ValueError):
+            pass  # one thread meets the same fault, and says what it is
+        held.clear()
+        yield from islice(_pictures(self._path, 1, strict=False), given, None)
 
     def close(self) -> None:
         """Close the file."""
         self._first = None
-        self._container.close()
+        self._frames.close()
+
+
+def _pictures(path: Path, threads: int, *, strict: bool) -> Iterator[AvPicture]:
+    """Decode a file; `strict` makes errors of faults that FFmpeg would conceal."""
+    import av
+
+    with av.open(str(path)) as file:
+        stream = file.streams.video[0]
+        stream.thread_type = "AUTO" if threads > 1 else "NONE"
+        stream.codec_context.thread_count = threads
+        if strict:
+            stream.codec_context.options = {"err_detect": "explode"}
+        for frame in file.decode(stream):
+            yield AvPicture(frame, round(frame.rotation / 90) % 4)
+
+
+def _scaler() -> Any:
+    """The scaler of the calling thread; it keeps its tables from frame to frame."""
+    from av.video.reformatter import VideoReformatter
+
+    if not hasattr(_local, "scaler"):
+        _local.scaler = VideoReformatter()
+    return _local.scaler
 
 
 def open_av(path: Path, note: str = "") -> AvSource:
@@ -61,7 +146,7 @@ def open_av(path: Path, note: str = "") -> AvSource:
         raise VideoError(f"it cannot be opened as a video ({_words(error)})") from None
 
 
-def _next(frames: Iterator[Any], number: int) -> Any:
+def _next(frames: Iterator[AvPicture], number: int) -> AvPicture:
     import av
 
     try:
@@ -72,13 +157,6 @@ def _next(frames: Iterator[Any], number: int) -> Any:
         raise DamagedVideoError(number, _words(error)) from None
 
 
-def _rgb(frame: Any) -> NDArray[np.uint8]:
-    """RGB pixels (H,W,3), turned as the display matrix says (degrees counter-clockwise)."""
-    pixels = frame.to_ndarray(format="rgb24", src_colorspace=frame.colorspace)
-    turns = round(frame.rotation / 90) % 4
-    return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
-
-
 def _scan(path: Path) -> tuple[NDArray[np.float64], float, float | None, float | None]:
     """Timestamps from the first frame (M,), the end of the last, declared length and rate; reads packets only."""
     import av
@@ -87,14 +165,14 @@ def _scan(path: Path) -> tuple[NDArray[np.float64], float, float | None, float |
         if not file.streams.video:
             raise VideoError("no video stream in it (sound only?)")
         stream = file.streams.video[0]
-        times, last, untimed = [], 0, 0
+        times, last, unstamped = [], 0, 0
         try:
             for packet in file.demux(stream):
                 stamp = packet.pts if packet.pts is not None else packet.dts
                 if packet.is_discard or not packet.size:
                     continue
                 if stamp is None:
-                    untimed += 1
+                    unstamped += 1
                     continue
                 times.append(stamp)
                 last = max(last, stamp + (packet.duration or 0))
@@ -105,8 +183,10 @@ def _scan(path: Path) -> tuple[NDArray[np.float64], float, float | None, float |
         claimed = float(stream.average_rate) if stream.average_rate else None
         declared = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else None
         declared = declared or (file.duration / av.time_base if file.duration else None)
+    if not times:  # a bare stream knows no times: the nominal rate counts
+        times, last, base = list(range(unstamped)), unstamped, 1 / rate
     if not times:
-        raise VideoError("its frames have no timestamps" if untimed else "no frames in it")
+        raise VideoError("no frames in it")
     starts = np.sort(np.array(times, np.float64) - min(times)) * base
     end = (last - min(times)) * base
     return starts, float(max(end, starts[-1] + (1 / rate if end <= starts[-1] else 0))), declared, claimed

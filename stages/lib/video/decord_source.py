@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.lib.video.picture import Pixels
 from stages.lib.video.source import (
     READ_AHEAD_BYTES,
     DamagedVideoError,
@@ -36,7 +37,7 @@ class DecordSource:
         starts, end = _timestamps(reader)
         self.info = VideoInfo(width, height, starts, end, claimed=float(reader.get_avg_fps()) or None)
 
-    def read(self, wanted: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    def read(self, wanted: NDArray[np.int64]) -> Iterator[tuple[int, Pixels]]:
         """See FrameSource; may be called once."""
         position, frame, self._first = 0, self._first, None
         assert frame is not None, "a source is read once"
@@ -45,7 +46,7 @@ class DecordSource:
                 frame = self._next(position + 1, keep=position + 1 == target)
                 position += 1
             assert frame is not None
-            yield target, frame
+            yield target, Pixels(frame)
 
     def _next(self, number: int, *, keep: bool) -> NDArray[np.uint8] | None:
         try:
@@ -60,11 +61,12 @@ class DecordSource:
         self._first = None
 
 
-def open_decord(path: Path) -> DecordSource:
+def open_decord(path: Path, unscaled_side: int | None = None) -> DecordSource:
     """Open a file in decord.
 
     Raises:
-        UnfitError: its decoded frames would not fit into the memory that read-ahead may take, or its first is damaged.
+        UnfitError: its decoded frames would not fit into the memory that read-ahead may take, its shorter side is above
+            `unscaled_side`, or its first frame is damaged.
         VideoError: decord cannot open it.
     """
     import decord
@@ -79,7 +81,9 @@ def open_decord(path: Path) -> DecordSource:
         source = DecordSource(reader, errors)
     except errors:
         raise UnfitError("decord stopped at the first frame") from None
-    if source.info.decoded_bytes > READ_AHEAD_BYTES:
+    info = source.info
+    scaled = unscaled_side is not None and min(info.width, info.height) > unscaled_side
+    if scaled or info.decoded_bytes > READ_AHEAD_BYTES:
         source.close()
         raise UnfitError("too large for decord")
     return source

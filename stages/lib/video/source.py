@@ -3,7 +3,8 @@
 decord reads mp4, matroska and avi files. It never seeks here: with B-frames around open groups of pictures its seeks
 return other frames (measured). Its decoder runs ahead of the reader without bound, up to the whole file in memory: files
 of more than READ_AHEAD_BYTES of decoded frames (or LARGEST_FILE bytes), other containers, and files that decord refuses
-are read with PyAV, which decodes on demand. Both return the same pixels.
+are read with PyAV, which decodes on demand. Both return the same pixels at the stored size; PyAV scales while it converts
+to RGB, which is why the caller may keep decord to files that are not scaled.
 """
 
 from __future__ import annotations
@@ -19,10 +20,14 @@ from typing import Final, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.lib.video.picture import Picture
+
 READ_AHEAD_BYTES: Final = 1 << 30
 LARGEST_FILE: Final = 1 << 27
 MISSING, BROKEN, OK = "missing", "broken", "ok"
-Engine = Literal["decord", "pyav"]
+Engine = Literal["decord", "pyav", "images"]
+TREE_RATE: Final = 30.0
+"""Hz at which frame trees are extracted unless somebody says otherwise (spec 1.6)."""
 
 
 class VideoError(Exception):
@@ -42,7 +47,7 @@ class DamagedVideoError(VideoError):
 
 
 class UnfitError(VideoError):
-    """decord opens the file but should not read it: too many frames to hold, or damage (which it meets at a random frame)."""
+    """decord opens the file but should not read it: too many or too large frames, or damage (met at a random frame)."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +88,8 @@ class FrameSource(Protocol):
     engine: Engine
     note: str
 
-    def read(self, wanted: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-        """Yield (source frame, RGB array (H,W,3)) of `wanted` (ascending, unique) in one pass; DamagedVideoError on a fault."""
+    def read(self, wanted: NDArray[np.int64]) -> Iterator[tuple[int, Picture]]:
+        """Yield (source frame, its picture) of `wanted` (ascending, unique) in one pass; DamagedVideoError on a fault."""
         ...
 
     def close(self) -> None:
@@ -93,26 +98,38 @@ class FrameSource(Protocol):
 
 
 @contextmanager
-def open_video(path: Path | None, prefer: Engine = "decord") -> Iterator[FrameSource]:
+def open_video(
+    path: Path | None,
+    prefer: Engine = "decord",
+    *,
+    unscaled_side: int | None = None,
+    tree_rate: float = TREE_RATE,
+) -> Iterator[FrameSource]:
     """Open a video with decord where it is fit for it, else with PyAV; the reader never outlives the block.
+
+    Files whose shorter side is above `unscaled_side` pixels are left to PyAV. A folder is a frame tree of `tree_rate` Hz.
 
     Raises:
         VideoError: nothing there, no video, or no decoder that can open it.
     """
-    source = _open(check_file(path), prefer)
+    source = _open(check_file(path), prefer, unscaled_side, tree_rate)
     try:
         yield source
     finally:
         source.close()
 
 
-def _open(path: Path, prefer: Engine) -> FrameSource:
+def _open(path: Path, prefer: Engine, unscaled_side: int | None, tree_rate: float) -> FrameSource:
+    if path.is_dir():
+        from stages.lib.video.tree_source import open_tree
+
+        return open_tree(path, tree_rate)
     refused = False
     if prefer == "decord" and container(path) is not None and path.stat().st_size <= LARGEST_FILE:
         from stages.lib.video.decord_source import open_decord
 
         try:
-            return open_decord(path)
+            return open_decord(path, unscaled_side)
         except UnfitError:
             refused = False
         except VideoError:
@@ -123,7 +140,7 @@ def _open(path: Path, prefer: Engine) -> FrameSource:
 
 
 def check_file(path: Path | None) -> Path:
-    """The path, if a readable, non-empty regular file stands there; VideoError otherwise."""
+    """The path, if a readable folder or a readable, non-empty regular file stands there; VideoError otherwise."""
     if path is None or not str(path):
         raise VideoError("the sheet names no file for it", MISSING)
     try:
@@ -131,9 +148,10 @@ def check_file(path: Path | None) -> Path:
             size = os.fstat(handle.fileno()).st_size
     except FileNotFoundError:
         raise VideoError("file not found", MISSING) from None
+    except IsADirectoryError:
+        return path
     except OSError as error:
         texts = {
-            errno.EISDIR: "it is a folder",
             errno.EACCES: "no permission to read it",
             errno.ELOOP: "a link that leads to itself",
         }

@@ -13,34 +13,13 @@ from stages.decode.core import VideoResult, decode_video
 from stages.lib.config.backbones import SamplingConfig
 from stages.lib.config.decode import DecodeConfig
 from stages.lib.video.jpeg import encode_jpeg, resize_rgb
+from stages.lib.video.picture import Pixels
 from stages.lib.video.source import DamagedVideoError, Engine, VideoInfo, open_video
-from tests.unit.lib.video.drawn import all_frames, fast_start, write_video
+from tests.unit.decode.memory import Memory
+from tests.unit.lib.video.drawn import all_frames, fast_start, numbered_frame, write_video
 
 SAMPLING = (SamplingConfig(fast_frames=8, stride=2),)
 CONFIG = DecodeConfig(rate=30.0, short_side=340)
-
-
-class Memory:
-    """A sink that keeps everything."""
-
-    def __init__(self) -> None:
-        self.clips: list[tuple[int, bytes]] = []
-        self.keys: list[bytes] = []
-        self._new: tuple[list[tuple[int, bytes]], list[bytes]] = ([], [])
-
-    def clip(self, frame: int, jpeg: bytes) -> None:
-        self._new[0].append((frame, jpeg))
-
-    def key(self, jpeg: bytes) -> None:
-        self._new[1].append(jpeg)
-
-    def commit(self) -> None:
-        self.clips += self._new[0]
-        self.keys += self._new[1]
-        self.rollback()
-
-    def rollback(self) -> None:
-        self._new = ([], [])
 
 
 def decode(path: Path, times: list[float], cfg: DecodeConfig = CONFIG) -> tuple[VideoResult, Memory]:
@@ -107,11 +86,11 @@ class Failing:
         self.engine, self._last = engine, last
         self.info = VideoInfo(32, 16, np.arange(100) / 25, 4.0, 4.0)
 
-    def read(self, wanted: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    def read(self, wanted: np.ndarray) -> Iterator[tuple[int, Pixels]]:
         for number in wanted.tolist():
             if number > self._last:
                 raise DamagedVideoError(self._last + 1, "bad data")
-            yield number, np.full((16, 32, 3), number, np.uint8)
+            yield number, Pixels(np.full((16, 32, 3), number, np.uint8))
 
     def close(self) -> None:
         pass
@@ -146,6 +125,14 @@ def test_a_broken_file_gives_empty_keyframes(tmp_path: Path) -> None:
     assert result == VideoResult("broken", "the file is empty (0 bytes)")
     assert sink.keys == [b"", b""]
     assert sink.clips == []
+
+
+@pytest.mark.parametrize("name", ["v.mp4", "v.avi"])
+def test_two_frames(tmp_path: Path, name: str) -> None:
+    path = write_video(tmp_path / name, range(2), draw=numbered_frame, codec="mpeg4")
+    result, sink = decode(path, [0.04])
+    assert (result.status, result.reason, result.usable, result.frames) == ("ok", "", 1, 2)
+    assert [number for number, _ in sink.clips] == [0, 1]
 
 
 def test_one_frame_and_no_keyframes(tmp_path: Path) -> None:

@@ -141,6 +141,37 @@ def test_a_keyframe_belongs_to_the_clip_that_holds_it_nearest_to_the_middle(tmp_
     assert index.roles.tolist() == [EVERY | ROLE_TRAIN] * 3
 
 
+def test_seconds_around_a_clips_keyframe_are_for_banks_alone(tmp_path: Path) -> None:
+    """Twin: every moment of the clip in milliseconds, kept where it lies whole seconds from the keyframe and half one inside."""
+    videos = [video("c", "val", 100.0), video("c", "val", 208.0), video("d", "val", 0.0)]
+    parts = {"val": Annotations(truth(tmp_path, CLIPS))}
+    plain = build(videos, parts, "ava-kinetics")
+    index, _ = build_index(videos, parts, CLASSES, "ava-kinetics", bank_seconds=True)
+    rows = index.roles == ROLE_BANK
+    for row, ms in zip(plain.keyframes.video.tolist(), plain.keyframes.timestamp_ms.tolist(), strict=True):
+        start = round(1000 * plain.start[row])
+        inside = range(start + 500, start + 9501)
+        expected = [moment for moment in inside if (moment - ms) % 1000 == 0 and moment != ms]
+        own = index.keyframes.timestamp_ms[rows & (index.keyframes.video == row)].tolist()
+        assert own == expected and len(own) in (8, 9)
+    assert index.keyframes.take(np.flatnonzero(~rows)).keys() == plain.keyframes.keys()
+    assert index.roles[~rows].tolist() == plain.roles.tolist()
+    assert index.truth().boxes.tolist() == plain.truth().boxes.tolist()
+
+
+def test_a_moment_of_two_clips_is_archived_once(tmp_path: Path) -> None:
+    """Clips of one film that overlap: what is a keyframe of one is no bank second of the other."""
+    rows = "c,102.000000,0.1,0.2,0.3,0.4,12\nc,106.000000,0.1,0.2,0.3,0.4,12\n"
+    clips = [video("c", "val", 96.5), video("c", "val", 101.5)]
+    parts = {"val": Annotations(truth(tmp_path, rows))}
+    index, _ = build_index(clips, parts, CLASSES, "ava-kinetics", bank_seconds=True)
+    keys = index.keyframes.keys()
+    assert len(set(keys)) == len(keys) == 15 and [ms for _, ms in sorted(keys)] == list(
+        range(97000, 112000, 1000)
+    )
+    assert np.count_nonzero(index.roles & ROLE_EVAL) == 2
+
+
 def test_a_keyframe_that_no_clip_holds_is_refused(tmp_path: Path) -> None:
     rows = truth(tmp_path, CLIPS)
     with pytest.raises(OutsideError, match=r"213\.006 s of c lies outside.*100") as caught:

@@ -92,7 +92,7 @@ def write_video(path: Path, rate: float, count: int, size: tuple[int, int] = (48
 @pytest.mark.parametrize("rate", [25.0, 30000 / 1001, 2160 / 77, 6.0])
 def test_rate_count_and_size_survive(tmp_path: Path, rate: float) -> None:
     with open_video(write_video(tmp_path / "a.mp4", rate, 20, (48, 63)), prefer="pyav") as video:
-        frames = [image for _, image in video.read(np.arange(20))]
+        frames = [picture.rgb() for _, picture in video.read(np.arange(20))]
         assert video.info.frames == 20
         assert video.info.rate == pytest.approx(rate, rel=1e-3)
         assert np.allclose(video.info.starts, np.arange(20) / rate, atol=2e-4)

@@ -42,15 +42,17 @@ def test_union_of_truth_and_confident_detections() -> None:
         len(shard.index.truth_boxes[: shard.index.truth_splits[rows]])
         for shard, rows in zip(shards, (3, 2), strict=True)
     ]
-    samples = training_samples(shards, ["train"], box_score=0.9, box_iou=0.9)
+    samples = training_samples(shards, ["train"], box_scores=[0.9, 0.9], box_iou=0.9)
     assert samples.owner_K.tolist() == [0, 1, 2, 3, 4]
     assert samples.video_K.tolist() == [0, 0, 0, 1, 1]
     assert samples.time_K.tolist() == [1000, 2000, 3000, 1000, 2000]
     assert len(samples.boxes_N4) == 2 * sum(truths), "each truth box once more as a detection"
     assert samples.labels_NA.any(axis=1).all()
-    low = training_samples(shards, ["train"], box_score=0.6, box_iou=0.9)
+    low = training_samples(shards, ["train"], box_scores=[0.6, 0.6], box_iou=0.9)
     assert len(low.boxes_N4) == 2 * sum(truths) + 5
     assert int((~low.labels_NA.any(axis=1)).sum()) == 5
+    mixed = training_samples(shards, ["train"], box_scores=[0.9, 0.6], box_iou=0.9)
+    assert len(mixed.boxes_N4) == 2 * sum(truths) + 2, "the second data set has a score of its own"
     val = validation_samples(shards)
     assert val.owner_K.tolist() == [5, 7], "nobody stands on the second one"
     assert val.video_K.tolist() == [2, 2]
@@ -59,7 +61,7 @@ def test_union_of_truth_and_confident_detections() -> None:
 def test_a_training_chooses_its_splits() -> None:
     shards = [shard_of([Video("a", seconds=3), Video("t", "test", 1), Video("v", "val", 1)])]
     splits = [["train"], ["val"], ["train", "val"]]
-    found = [training_samples(shards, split, box_score=0.9, box_iou=0.9) for split in splits]
+    found = [training_samples(shards, split, box_scores=[0.9], box_iou=0.9) for split in splits]
     assert [sorted(set(samples.video_K.tolist())) for samples in found] == [[0], [2], [0, 2]]
 
 
@@ -74,5 +76,5 @@ def test_keyframes_without_frames_are_left_out() -> None:
 
 def test_nothing_is_left() -> None:
     with pytest.raises(StageError, match="no keyframe to train on"):
-        training_samples([shard_of([Video("a")], with_map=False)], ["train"], box_score=0.9, box_iou=0.9)
+        training_samples([shard_of([Video("a")], with_map=False)], ["train"], box_scores=[0.9], box_iou=0.9)
     assert len(validation_samples([shard_of([])])) == 0

@@ -8,7 +8,7 @@ import pytest
 
 from stages.lib.config.load import load_config
 from stages.lib.config.made import made
-from stages.lib.config.origins import backbones_in_use, trained_backbones, with_parents
+from stages.lib.config.origins import backbones_in_use, mapped_keyframes, trained_backbones, with_parents
 from stages.lib.errors import StageError
 from tests.unit.lib.config.raw import SMALL, small
 
@@ -161,3 +161,15 @@ def test_parents_of_parents_are_needed() -> None:
     config = load_config(raw)
     assert backbones_in_use(config) == ("one", "two")
     assert trained_backbones(config) == ("one", "small", "two")
+
+
+def test_maps_are_made_of_what_somebody_reads() -> None:
+    """One is archived by a bank, two answers alone; small is read by a head that learns from maps, until it is given."""
+    config = load_config(small(**TUNED))
+    found = {key: mapped_keyframes(config, key) for key in ("one", "two", "small")}
+    assert found == {"one": "all", "two": "evaluated", "small": "all"}
+    raw = small(**TUNED)
+    raw["backbones"]["two"]["weights"] = "two.safetensors"
+    assert mapped_keyframes(load_config(raw), "two") == "labelled"
+    raw["heads"]["two"]["weights"] = "head.safetensors"
+    assert mapped_keyframes(load_config(raw), "two") == "evaluated"

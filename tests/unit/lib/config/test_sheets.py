@@ -12,14 +12,13 @@ from hypothesis import strategies as st
 
 from stages.lib.config.load import load_config
 from stages.lib.config.root import Config
+from stages.lib.config.shards import shard_name, shard_of
 from stages.lib.config.sheets import (
     Video,
     dataset_shards,
     manifest_text,
     own_id,
     read_manifest,
-    shard_name,
-    shard_of,
     sheet_text,
 )
 from stages.lib.errors import StageError

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.lib.config.sheets import shard_of
+from stages.lib.config.shards import shard_of
 from stages.lib.config.splits import FOLDS, fold_of, is_in
 
 ids = st.text("abcXYZ019_-", min_size=1, max_size=20)
