@@ -1,8 +1,9 @@
 """Runs of a job graph in model time: a list scheduler as Snakemake and Slurm form one together. Nothing is executed.
 
 Snakemake hands out what is ready, by rank and then in the graph's order, as long as fewer than `jobs` are under way, one
-submission after another. The cluster starts what has arrived in that order, per kind of slot (GPUs, cores). The end of a
-job is seen at the next look at the states. A failed attempt loses its work unless the task keeps it, and is handed out
+submission after another. The cluster starts what has arrived in that order, per kind of slot (GPUs, cores), except that
+jobs with a larger `nice` wait for the others; where there is no cluster, Snakemake starts the jobs, by their rank. The
+end of a job is seen at the next look at the states. A failed attempt loses its work unless the task keeps it, and is handed out
 again; when its attempts are spent it is left, and everything behind it, until Snakemake is started once more.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import heapq
 import random
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
@@ -22,8 +23,8 @@ LOCAL = "local"
 class Task(NamedTuple):
     """One job: model seconds, the slots it holds, the tasks it waits for, and bytes on disk until all its heirs are done.
 
-    Of several that are ready the one with the smallest `rank` goes first. `submission` is its share of one (jobs of an array go out together); `keeps` says that a second attempt goes on where
-    the first one failed.
+    Of several that are ready the one with the smallest `rank` goes first. `submission` is its share of one (jobs of an
+    array go out together); `keeps` says that a second attempt goes on where the first one failed.
     """
 
     seconds: float
@@ -34,16 +35,19 @@ class Task(NamedTuple):
     submission: float = 1.0
     keeps: bool = False
     scratch: float = 0.0
+    nice: int = 0
 
 
 @dataclass(frozen=True)
 class Cluster:
     """Slots of each kind, and how they are reached; the defaults cost nothing.
 
-    `failures` are per slot and hour of that kind, at random with that rate.
+    `ranked` says that there is no queue but Snakemake's own. `failures` are per slot and hour of that kind, at random
+    with that rate.
     """
 
     slots: Mapping[str, int]
+    ranked: bool = False
     jobs: float = float("inf")
     submit_seconds: float = 0.0
     look_seconds: float = 0.0
@@ -103,7 +107,7 @@ class _Run:
         self.ready: list[tuple[tuple[float, ...], int]] = []
         self.events: list[tuple[float, int, Literal["arrives", "ends", "seen"], int, bool]] = []
         self.count, self.bytes = 0, 0.0
-        self.waiting: dict[str, deque[int]] = defaultdict(deque)
+        self.waiting: dict[str, list[tuple[tuple[float, ...], int, int]]] = defaultdict(list)
         self.free = dict(cluster.slots)
         self.chance = random.Random(cluster.seed)
 
@@ -117,8 +121,7 @@ class _Run:
                 self._start_again()
             self.now, _, what, k, well = heapq.heappop(self.events)
             if what == "arrives":
-                self.waiting[self.tasks[k].kind].append(k)
-                self._place(self.tasks[k].kind)
+                self._queue(k)
             elif what == "ends":
                 self._end(k, well)
             else:
@@ -146,10 +149,17 @@ class _Run:
             self.sender = max(self.sender, self.now) + share
             self._later(self.sender, "arrives", k)
 
+    def _queue(self, k: int) -> None:
+        task = self.tasks[k]
+        self.count += 1
+        order = (task.rank, k) if self.cluster.ranked else ((float(task.nice),), self.count)
+        heapq.heappush(self.waiting[task.kind], (*order, k))
+        self._place(task.kind)
+
     def _place(self, kind: str) -> None:
         queue = self.waiting[kind]
-        while queue and self.tasks[queue[0]].slots <= self.free[kind]:
-            k = queue.popleft()
+        while queue and self.tasks[queue[0][2]].slots <= self.free[kind]:
+            k = heapq.heappop(queue)[2]
             task = self.tasks[k]
             self.free[kind] -= task.slots
             self.outcome.attempts += 1

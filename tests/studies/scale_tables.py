@@ -71,7 +71,7 @@ def slurm(gpus: int, **other: object) -> Cluster:
 
 def workstation(gpus: int) -> Cluster:
     """One machine on which Snakemake runs the jobs itself."""
-    return Cluster({"gpu": gpus, "cpu": CORES * gpus, LOCAL: 2})
+    return Cluster({"gpu": gpus, "cpu": CORES * gpus, LOCAL: 2}, ranked=True)
 
 
 def longest_path(jobs: Sequence[Task]) -> float:

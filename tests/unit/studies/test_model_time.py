@@ -70,6 +70,21 @@ def test_the_smallest_rank_goes_first() -> None:
     assert simulate(tasks, Cluster({"cpu": 1, "gpu": 1})).seconds == 5 + 20
 
 
+def test_the_queue_of_a_cluster_knows_nice_but_no_rank() -> None:
+    """Nine are in the queue before the heir of the first is ready: it waits for them unless they are nice, or fewer.
+
+    In any case the second begins when the first ends, before the heir is offered.
+    """
+    plain = Task(1.0, rank=(0.0,))
+    heirs = [Task(1.0, rank=(-1.0,), needs=[0]), Task(30.0, "gpu", needs=[10])]
+    slots = {"cpu": 1, "gpu": 1}
+    assert simulate([*[plain] * 10, *heirs], Cluster(slots)).seconds == 11 + 30
+    assert simulate([*[plain] * 10, *heirs], Cluster(slots, jobs=4)).seconds == 5 + 30
+    assert simulate([*[plain] * 10, *heirs], Cluster(slots, ranked=True)).seconds == 3 + 30
+    polite = plain._replace(nice=1)
+    assert simulate([plain, *[polite] * 9, *heirs], Cluster(slots)).seconds == 3 + 30
+
+
 def test_wide_jobs_wait_for_all_their_slots() -> None:
     tasks = [Task(3.0), Task(8.0, slots=4), Task(2.0)]
     assert simulate(tasks, Cluster({"cpu": 4})).seconds == 3 + 8 + 2
