@@ -21,10 +21,11 @@ LOCAL = "local"
 
 
 class Task(NamedTuple):
-    """One job: model seconds, the slots it holds, the tasks it waits for, and bytes on disk until all its heirs are done.
+    """One job: model seconds, the slots it holds, the tasks it waits for, and bytes on disk until all who use them are done.
 
-    Of several that are ready the one with the smallest `rank` goes first. `submission` is its share of one (jobs of an
-    array go out together); `keeps` says that a second attempt goes on where the first one failed.
+    `uses` are those among `needs` whose bytes it reads. Of several that are ready the one with the smallest `rank` goes
+    first. `submission` is its share of one (jobs of an array go out together); `keeps` says that a second attempt goes
+    on where the first one failed.
     """
 
     seconds: float
@@ -35,6 +36,7 @@ class Task(NamedTuple):
     submission: float = 1.0
     keeps: bool = False
     scratch: float = 0.0
+    uses: Sequence[int] = ()
     nice: int = 0
 
 
@@ -100,7 +102,10 @@ class _Run:
             for other in task.needs:
                 self.heirs[other].append(k)
         self.missing = [len(task.needs) for task in tasks]
-        self.readers = [len(heirs) for heirs in self.heirs]
+        self.users = [0] * len(tasks)
+        for task in tasks:
+            for other in task.uses:
+                self.users[other] += 1
         self.left = [task.seconds for task in tasks]
         self.attempts = [0] * len(tasks)
         self.given_up: list[int] = []
@@ -178,7 +183,7 @@ class _Run:
     def _end(self, k: int, well: bool) -> None:
         task = self.tasks[k]
         self.free[task.kind] += task.slots
-        if not well or not self.heirs[k]:
+        if not well or not self.users[k]:
             self.bytes -= task.scratch
         self._place(task.kind)
         look = self.cluster.look_seconds
@@ -198,9 +203,9 @@ class _Run:
             self.missing[other] -= 1
             if not self.missing[other]:
                 self._offer(other)
-        for other in task.needs:
-            self.readers[other] -= 1
-            if not self.readers[other]:
+        for other in task.uses:
+            self.users[other] -= 1
+            if not self.users[other]:
                 self.bytes -= self.tasks[other].scratch
 
     def _start_again(self) -> None:

@@ -47,17 +47,18 @@ def tasks(run: Run, stretch: int = 1, longer: float = 1.0) -> list[Task]:
     found = []
     for job, money in zip(run.graph.jobs, costs, strict=True):
         wide = stretch if job.rule == "finetune" else 1
-        removed = sum(costs[other].passes for other in job.needs)
+        uses = [other for other in job.needs if costs[other].passes] if job.rule == "predict" else []
         found.append(
             Task(
                 seconds=money.seconds * longer / wide,
                 kind=LOCAL if job.local else "gpu" if job.gpus else "cpu",
                 slots=job.gpus * wide if job.gpus else job.threads,
                 needs=job.needs,
-                rank=(-job.priority, -job.threads, -removed),
+                rank=(-job.priority, -job.threads, -sum(costs[other].passes for other in uses)),
                 submission=1 / min(count[job.rule], ARRAY) if job.rule in arrays else 1,
                 keeps=job.rule in ("train", "finetune"),
                 scratch=money.passes * longer,
+                uses=uses,
             )
         )
     return found
@@ -104,7 +105,8 @@ def page_tables(runs: Mapping[str, Run]) -> str:
         ("Once, weights given, 32 GPUs: failures", failures(base)),
         ("More data sets of the same size: what Snakemake carries", growth(runs)),
         ("More data: GPU-hours and wall clock in model time, weights given", more(runs)),
-        ("More data: bytes", sizes(runs)),
+        ("Bytes", sizes(runs)),
+        ("Once, weights given: other views that lie on the disk at once", views(runs)),
     ]
     return "\n\n".join(f"### {title}\n\n" + "\n".join(lines) for title, lines in parts)
 
@@ -218,36 +220,49 @@ def more(runs: Mapping[str, Run]) -> Iterator[str]:
 
 
 def sizes(runs: Mapping[str, Run]) -> Iterator[str]:
-    """Bytes that stay, by stage, and the most that passes at once with 32 GPUs."""
-    yield "| run | decode | canonical maps | banks | predictions | other views: all | at most at once, 32 GPUs |"
-    yield "|---|---|---|---|---|---|---|"
-    names = {
-        "given-1": "weights given",
-        "tuned-1": "networks fine-tuned",
-        "given-10": "weights given, 10 times as many shards",
+    """Bytes that stay, by stage, and all that pass."""
+    yield "| run | decode | canonical maps | banks | predictions | other views, in all |"
+    yield "|---|---|---|---|---|---|"
+    rows = {
+        "1, weights given": "given-1",
+        "1, networks fine-tuned": "tuned-1",
+        "10, weights given": "given-10",
     }
-    for key, name in names.items():
-        run = runs[key]
-        stays: Counter[str] = Counter()
-        passes = 0.0
+    for name, key in rows.items():
+        run, stays, passes = runs[key], Counter[str](), 0.0
         for job in run.graph.jobs:
             money = cost(run.config, run.graph, job)
-            stays[job.rule] += money.stays  # type: ignore[assignment]
+            stays[job.rule] += int(money.stays)
             passes += money.passes
-        cluster = slurm(32)
-        most = simulate(tasks(run, STRETCH), cluster).scratch
         yield _row(
-            [
-                name,
-                *(_tb(stays[rule]) for rule in ("decode", "extract", "bank", "predict")),
-                _tb(passes),
-                _tb(most),
-            ]
+            [name, *(_tb(stays[rule]) for rule in ("decode", "extract", "bank", "predict")), _tb(passes)]
         )
 
 
+def views(runs: Mapping[str, Run]) -> Iterator[str]:
+    """The other views that lie on the disk at once: as it is, without the priorities of rules, with a queue that knows nice."""
+    yield "| order of jobs | 1 GPU | 8 GPUs | 32 GPUs, Slurm | 128 GPUs, Slurm |"
+    yield "|---|---|---|---|---|"
+    plain = tasks(runs["given-1"])
+    kinds = [job.rule for job in runs["given-1"].graph.jobs]
+    changing = ("detect", "predict", "extract")
+    rows = {
+        "detect, predict and extract of one priority": [
+            task._replace(rank=(0.0, *task.rank[1:])) if kind in changing else task
+            for task, kind in zip(plain, kinds, strict=True)
+        ],
+        "as it is": plain,
+        "and extract with --nice": [
+            task._replace(nice=int(kind == "extract")) for task, kind in zip(plain, kinds, strict=True)
+        ],
+    }
+    for name, jobs in rows.items():
+        clusters = [workstation(1), workstation(8), slurm(32), slurm(128)]
+        yield _row([name, *(_tb(simulate(jobs, cluster).scratch) for cluster in clusters)])
+
+
 def _tb(amount: float) -> str:
-    return f"{amount / 1e12:,.2f} TB"
+    return f"{amount / 1e12:,.3g} TB"
 
 
 def _hours(outcome: Outcome, cluster: Cluster, in_row: int = 1) -> str:

@@ -92,9 +92,14 @@ def test_wide_jobs_wait_for_all_their_slots() -> None:
 
 def test_bytes_lie_until_the_last_reader_is_done() -> None:
     """Two writers on one slot, and their readers: the second map is made before the first is read, unless readers go first."""
-    tasks = [Task(1.0, scratch=5.0), Task(1.0, scratch=5.0), Task(1.0, needs=[0]), Task(1.0, needs=[1])]
+    tasks = [
+        Task(1.0, scratch=5.0),
+        Task(1.0, scratch=5.0),
+        *(Task(1.0, needs=[k], uses=[k]) for k in (0, 1)),
+    ]
+    tasks.append(Task(1.0, needs=[0, 1]))
     assert simulate(tasks, Cluster({"cpu": 1})).scratch == 10
-    first = [task._replace(rank=(-1.0,) if task.needs else (0.0,)) for task in tasks]
+    first = [task._replace(rank=(-1.0,) if task.uses else (0.0,)) for task in tasks]
     assert simulate(first, Cluster({"cpu": 1}, jobs=1)).scratch == 5
 
 
