@@ -14,6 +14,7 @@
 # make bench-read    time and memory of reading annotation files of ten million rows. Writes docs/bench-read.md (some minutes, 1 GB)
 # make bench-ensemble    time and memory of an ensemble of 20 members with six views. Writes docs/bench-ensemble.md (a quarter of an hour, 5 GB)
 # make bench-decode    frames/s of decode against an ffmpeg program on PATH, and its cache on disk. Writes docs/bench-decode.md (some minutes)
+# make scale-study    what AVA-Kinetics costs at 1, 10 and 1,000 times its size, in model time. Writes the tables of docs/scale.md (some minutes)
 # make soak    random kills for ten minutes; the same bytes must come out. Writes docs/soak.md
 # They make the environment in .venv first, once; it needs Linux, Python 3.11 to 3.13, git and make.
 
@@ -21,7 +22,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 BENCHES := bench-extract bench-bank bench-evaluate bench-read bench-ensemble bench-decode
-.PHONY: help demo videos status soak faults test test-slow test-slurm check pytest leak-study relation-study $(BENCHES) environment clean-results
+.PHONY: help demo videos status soak faults test test-slow test-slurm check pytest leak-study relation-study scale-study $(BENCHES) environment clean-results
 .DELETE_ON_ERROR:
 
 # PYTHON=... chooses the interpreter; else the first of these that is new enough and not too new.
@@ -107,6 +108,9 @@ leak-study: $(STAMP)
 
 relation-study: $(STAMP)
 	python -m tests.studies.relation_study $(if $(QUICK),--quick)
+
+scale-study: $(STAMP)
+	python -m tests.studies.scale_study
 
 soak: $(STAMP)
 	python -m tests.studies.soak

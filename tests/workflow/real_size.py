@@ -25,10 +25,10 @@ CLIPS: Final = {"train": 141_457, "val": 32_511, "test": 65_016}
 NAMES: Final = ("ava", "kinetics", "ava-kinetics", "ava-kinetics-ensemble")
 
 
-def real_flow(folder: Path, name: str) -> Flow:
-    """A flow with stubs for a configuration of the project, beside the files that it names."""
-    raw = read_config(name)
-    flow = with_stubs(folder, name)
+def real_flow(folder: Path, config: str | Mapping[str, Any]) -> Flow:
+    """A flow with stubs beside the files that its configuration names: a name in configs/, or a mapping."""
+    raw = read_config(config) if isinstance(config, str) else config
+    flow = with_stubs(folder, config)
     for _, path, is_folder in given_paths(load_config(raw)):
         found = folder / path
         (found if is_folder else found.parent).mkdir(parents=True, exist_ok=True)

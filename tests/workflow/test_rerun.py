@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from stages.lib.config.load import load_config
 from stages.lib.config.made import belongs, made
-from tests.workflow.flow import Flow, read_config, with_stubs
+from tests.workflow.flow import Flow, job_counts, read_config, with_stubs
 
 AFTER_PREDICT = {"predict", "ensemble", "evaluate", "errors", "report"}
 SHOWN = {"attention"}  # the relations of head acar
@@ -114,8 +115,13 @@ def test_one_stage_alone(done: Flow) -> None:
 
 @pytest.mark.fault("F27")
 def test_the_number_of_shards_mixes_nothing(done: Flow) -> None:
-    counts = done.counts(config={"datasets": {"playground-movies": {"shards": 3}}})
-    assert counts["decode"] == 3, "the movies are cut anew, the clips stay"
+    """The movies are cut anew, the clips stay; whoever read shards of two reads shards of three, and of no other."""
+    change = done.overlay({"datasets": {"playground-movies": {"shards": 3}}})
+    text = done.snakemake("--dry-run", "--configfile", str(done.config), str(change))
+    assert job_counts(text)["decode"] == 3
+    shards = re.findall(r"playground-movies/(\d{3}-of-\d{3})", text)
+    assert set(shards) == {"000-of-003", "001-of-003", "002-of-003"}
+    assert list(done.folder.glob("results/*/decode/playground-movies/*-of-002.h5")), "there are old ones"
 
 
 def test_a_lost_result_is_made_again(done: Flow) -> None:

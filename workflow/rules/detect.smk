@@ -15,6 +15,7 @@ rule detect:
         "<logs>/detect/{detector}/{dataset}/{shard}.log",
     benchmark:
         "<benchmarks>/detect/{detector}/{dataset}/{shard}.tsv"
+    priority: 2  # short; without boxes nobody reads the other views of maps, which lie on the disk until somebody has
     conda:
         "../../environment.yml"
     threads: TORCH_THREADS

@@ -15,6 +15,7 @@ rule extract:
         "<logs>/extract/{backbone}/{dataset}/{shard}.log",
     benchmark:
         "<benchmarks>/extract/{backbone}/{dataset}/{shard}.tsv"
+    priority: lambda wildcards: 1 if is_archived(wildcards.backbone) else 0  # views of others wait for banks
     conda:
         "../../environment.yml"
     threads: TORCH_THREADS

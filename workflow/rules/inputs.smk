@@ -81,6 +81,11 @@ def is_awaited(head):
     return head in made_from
 
 
+def is_archived(backbone):
+    """Whether a bank is made from a network's maps; those are made before the others."""
+    return any(bank.backbone == backbone for bank in CONFIG.banks.values())
+
+
 def class_source(backbone):
     return SOURCES[CONFIG.backbones[backbone].pretrain.dataset]
 

@@ -19,6 +19,7 @@ rule predict:
         "<logs>/predict/{head}/seed{seed}/{dataset}/{shard}.log",
     benchmark:
         "<benchmarks>/predict/{head}/seed{seed}/{dataset}/{shard}.tsv"
+    priority: 1  # the other views can be removed then
     conda:
         "../../environment.yml"
     threads: TORCH_THREADS
