@@ -65,13 +65,14 @@ demo: $(STAMP)
 	@echo "Report: $(RUN)/report/report.html"
 	@if [ -f $(RUN)/report/table.txt ]; then cat $(RUN)/report/table.txt; fi
 
-# What is given goes through the environment and, as quoted yaml, to snakemake: any name of a folder will do.
+# What is given goes through the environment and, as quoted yaml, to snakemake: any name of a folder will do. The spaces around
+# the quotes keep snakemake from taking them off itself, after which doubled ones inside would stay.
 CONFIG ?= configs/own-videos.yaml
 export DIR BOXES EVERY
 videos: $(STAMP)
 	@if [ -z "$$DIR" ]; then echo "Say which folder: make videos DIR=/path/to/my/videos" >&2; exit 2; fi; \
-	q="'"; words=("videos=$$q$${DIR//$$q/$$q$$q}$$q"); \
-	if [ -n "$$BOXES" ]; then words+=("boxes=$$q$${BOXES//$$q/$$q$$q}$$q"); fi; \
+	q="'"; words=("videos= $$q$${DIR//$$q/$$q$$q}$$q "); \
+	if [ -n "$$BOXES" ]; then words+=("boxes= $$q$${BOXES//$$q/$$q$$q}$$q "); fi; \
 	if [ -n "$$EVERY" ]; then words+=("every=$$EVERY"); fi; \
 	snakemake --cores all --configfile "$(CONFIG)" --config "$${words[@]}"
 	@echo
