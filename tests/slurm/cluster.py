@@ -46,11 +46,6 @@ class Cluster:
             raise RuntimeError(f"{' '.join(words)}: {done.stderr}{done.stdout}")
         return done.stdout
 
-    def jobs(self, state: str = "RUNNING") -> dict[int, str]:
-        """Comments of the jobs in this state, by number; the plugin writes rule and wildcards there."""
-        lines = self.slurm("squeue", "--noheader", "--states", state, "--format", "%A|%k").splitlines()
-        return {int(number): comment for number, _, comment in (line.partition("|") for line in lines)}
-
 
 def why_not() -> str:
     """Why no cluster can be started here; empty when one can."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.slurm.cluster import Cluster, running, why_not
+from tests.workflow.processes import kind_of, processes_in
 from tests.workflow.tiny import Project
 
 pytestmark = [pytest.mark.long, pytest.mark.skipif(bool(why_not()), reason=f"no Slurm here: {why_not()}")]
@@ -58,7 +59,7 @@ def test_cancelled_late_and_drained(cluster: Cluster, local: dict[str, str], tmp
     words = ["--set-resources", "pretrain:runtime=attempt"]  # a minute, then two
     with Watched(project, cluster, words) as run:
         stuck = run.until_running("rule_pretrain")
-        for process in run.processes_of("stages.pretrain"):
+        for process in run.processes_of("pretrain"):
             subprocess.run(["kill", "-STOP", str(process)], check=True)
         cancelled = run.until_running("rule_decode")
         cluster.slurm("scancel", str(cancelled))
@@ -150,20 +151,14 @@ class Watched:
             time.sleep(0.5)
         self.code = self.process.returncode
 
-    def processes_of(self, module: str) -> list[int]:
+    def processes_of(self, stage: str) -> list[int]:
         """Process ids of a stage that works in this project's folder, as soon as there are any."""
         found: list[int] = []
 
         def there() -> bool:
-            found[:] = [int(path.name) for path in Path("/proc").glob("[0-9]*") if self._is(path, module)]
+            here = processes_in(self.project.folder)
+            found[:] = [number for number, words in here if kind_of(words) == stage]
             return bool(found)
 
         self.until(there)
         return found
-
-    def _is(self, process: Path, module: str) -> bool:
-        try:
-            words = (process / "cmdline").read_bytes().split(b"\0")
-            return module.encode() in words and (process / "cwd").resolve() == self.project.folder.resolve()
-        except OSError:
-            return False
