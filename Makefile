@@ -5,7 +5,7 @@
 # make test     format, lint, types, and all fast tests
 # make test-slow    faults, and a real Slurm of two nodes on this machine (installed by apt-get where that may be done; half an hour)
 # make test-slurm   the latter alone
-# make faults   the tests of every fault that a run may meet, kills in every stage among them. Writes docs/reliability.md (about 20 minutes)
+# make faults   the tests of every fault that a run may meet, kills in every stage and a real Slurm among them. Writes docs/reliability.md (about 45 minutes)
 # make leak-study    does a person's own box betray a label it must not? Writes docs/leak-study.md (some minutes)
 # make relation-study    do relations and memory do what they claim? Writes docs/relation-study.md (about an hour; QUICK=1: a few minutes)
 # make bench-extract    clips/s of each way to run the backbone, against plain torch. Writes docs/bench-extract.md (some minutes)
@@ -100,7 +100,8 @@ test-slow test-slurm: $(STAMP)
 
 # The page is written when tests fail, too, and says so.
 faults: $(STAMP)
-	OMP_NUM_THREADS=1 pytest -m fault --ignore tests/slurm --junitxml .faults.xml || true
+	python -m tests.slurm.cluster install
+	OMP_NUM_THREADS=1 pytest -m fault --junitxml .faults.xml || true
 	python -m tests.faults.table .faults.xml
 	rm -f .faults.xml
 

@@ -20,6 +20,7 @@ if "datasets" not in config:
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/inputs.smk"
+include: "workflow/rules/asked.smk"
 
 
 localrules:

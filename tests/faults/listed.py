@@ -25,9 +25,8 @@ FAULTS = {
         "it is tried again by itself; the other jobs go on; the same bytes",
     ),
     "F03": Fault(
-        "a Slurm job is cancelled, its node drained or killed",
+        "a Slurm job is cancelled, reaches its time limit, or its node is drained",
         "it is tried again; the bytes of a local run",
-        "a wall-time limit that is reached ends a job as scancel does (TERM, then KILL), and is not waited for",
     ),
     "F04": Fault(
         "a video cut short: index lost, or half of the file",
@@ -41,7 +40,6 @@ FAULTS = {
     "F07": Fault(
         "variable and odd frame rates, rotation, odd sizes, 10 bits, other codecs and containers",
         "frames are those of a sequential decode, at their own times",
-        "webm/vp9 and pixels that are not square",
     ),
     "F08": Fault(
         "a video that is missing, unreadable, a folder, a link to itself, listed twice, under two ids",

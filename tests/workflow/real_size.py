@@ -70,7 +70,9 @@ def finish(flow: Flow) -> None:
         "--configfile",
         str(flow.config),
         "--cores",
-        "2",
+        "100000",
+        "--scheduler",
+        "greedy",
         "--quiet",
         "all",
     ]

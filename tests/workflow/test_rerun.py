@@ -145,3 +145,24 @@ def test_changed_settings_are_refused_when_the_records_are_gone(tmp_path: Path) 
     text = flow.snakemake("--dry-run", "--until", "index", *change, code=2)
     assert "config/synthesize/playground-" in text and "rm results/playground/config/synthesize" in text
     assert "Traceback" not in text
+
+
+@pytest.mark.fault("F27")
+def test_another_cut_into_the_same_number_of_shards(tmp_path: Path) -> None:
+    """The files have the names of the older cut: exactly those whose videos changed are made again."""
+    raw = read_config("playground")
+    del raw["datasets"]["playground-movies"]["shards"]
+    raw["datasets"]["playground-movies"]["split_shards"] = {"train": 2, "val": 1, "test": 1}
+    flow = with_stubs(tmp_path, raw)
+    flow.snakemake("--until", "decode")
+    listed = sorted(flow.folder.glob("results/playground/manifest/playground-movies/*.tsv"))
+    before = {path.stem: path.read_text() for path in listed}
+    cut = {"playground-movies": {"split_shards": {"train": 1, "val": 2, "test": 1}}}
+    change = ("--configfile", str(flow.config), str(flow.overlay({"datasets": cut})))
+    text = flow.snakemake("--until", "decode", *change)
+    after = {path.stem: path.read_text() for path in listed}
+    assert before.keys() == after.keys() and len(before) == 4, "the same names"
+    changed = {name for name in before if before[name] != after[name]}
+    assert 2 <= len(changed) < 4
+    decoded = set(re.findall(r"decode/playground-movies/(\d{3}-of-\d{3})\.h5", text))
+    assert decoded == changed

@@ -22,7 +22,8 @@ rule ensemble:
         "../../environment.yml"
     threads: 2
     resources:
-        mem_mb=growing(6000),
+        # Twenty members with six views of val alone took 3.6 GiB (docs/bench-ensemble.md); val and test are three times as much.
+        mem_mb=lambda wildcards, attempt: attempt * (4000 + 400 * len(members(wildcards.ensemble))),
         runtime=growing(120),
     params:
         sha=sha("ensemble", "ensemble"),
